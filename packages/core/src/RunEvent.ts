@@ -1,0 +1,137 @@
+/**
+ * What a run says while it goes on. The same events feed the terminal, `--json` and the journal; programs rely on the
+ * fields named here.
+ */
+import { Context, Schema } from "effect"
+import type { Effect } from "effect"
+
+const Metrics = Schema.Record(Schema.String, Schema.Number)
+
+/** Why a step will run, or why it need not. */
+export const PlannedStep = Schema.Struct({
+  step: Schema.String,
+  /** `null`: not known before an earlier step has run. */
+  cached: Schema.NullOr(Schema.Boolean),
+  why: Schema.String,
+})
+
+export const RunStarted = Schema.TaggedStruct("runStarted", {
+  run: Schema.String,
+  pipeline: Schema.String,
+  seed: Schema.Int,
+})
+export const Planned = Schema.TaggedStruct("planned", { steps: Schema.Array(PlannedStep) })
+export const StepStarted = Schema.TaggedStruct("stepStarted", {
+  step: Schema.String,
+  cached: Schema.Boolean,
+  why: Schema.String,
+})
+export const StepFinished = Schema.TaggedStruct("stepFinished", {
+  step: Schema.String,
+  cached: Schema.Boolean,
+  why: Schema.String,
+  seconds: Schema.Number,
+  outputs: Schema.Record(Schema.String, Schema.Struct({ kind: Schema.String, hash: Schema.String })),
+})
+export const PhaseStarted = Schema.TaggedStruct("phaseStarted", {
+  step: Schema.String,
+  phase: Schema.Int,
+  trainable: Schema.Array(Schema.String),
+  frozenBytes: Schema.Number,
+  trainableParameters: Schema.Int,
+  /**
+   * The highest group of the frozen bottom, whether what it gives is kept, and how many bytes that is; `null` when the
+   * embeddings train.
+   */
+  boundary: Schema.NullOr(Schema.Struct({ group: Schema.String, cached: Schema.Boolean, bytes: Schema.Number })),
+  /** How many updates the phase will make. */
+  updates: Schema.Int,
+})
+export const Update = Schema.TaggedStruct("update", {
+  step: Schema.String,
+  phase: Schema.Int,
+  update: Schema.Int,
+  /** Task the batch was drawn for. */
+  task: Schema.String,
+  loss: Schema.Number,
+  learningRate: Schema.Number,
+  examplesPerSecond: Schema.Number,
+})
+export const Evaluated = Schema.TaggedStruct("evaluated", {
+  step: Schema.String,
+  phase: Schema.NullOr(Schema.Int),
+  task: Schema.String,
+  split: Schema.String,
+  metrics: Metrics,
+})
+export const PhaseFinished = Schema.TaggedStruct("phaseFinished", {
+  step: Schema.String,
+  phase: Schema.Int,
+  /** How many updates it made; those of earlier attempts are among them. */
+  updates: Schema.Int,
+  /** Of this attempt. */
+  seconds: Schema.Number,
+  /** What the phase may not change, and one hash of all of it, which was the same before and after. */
+  frozen: Schema.Struct({ tensors: Schema.Int, sha256: Schema.String }),
+  /** Validation of every task, of what the phase gave. */
+  scores: Schema.Array(Schema.Struct({ task: Schema.String, metrics: Metrics })),
+})
+/** How far a phase has come is kept: should it be stopped, its next attempt goes on there. */
+export const Saved = Schema.TaggedStruct("saved", {
+  step: Schema.String,
+  phase: Schema.Int,
+  update: Schema.Int,
+  /** How many updates there are in all, at most. */
+  of: Schema.Int,
+})
+/** One sentence a person should see: what was dropped, what is risky. */
+export const Noticed = Schema.TaggedStruct("noticed", { step: Schema.String, message: Schema.String })
+/** Share of a long step that is done, in its own units. */
+export const Progressed = Schema.TaggedStruct("progressed", {
+  step: Schema.String,
+  done: Schema.Int,
+  of: Schema.Int,
+  unit: Schema.String,
+})
+export const RunFinished = Schema.TaggedStruct("runFinished", {
+  run: Schema.String,
+  status: Schema.Literals(["done", "failed", "interrupted"]),
+  seconds: Schema.Number,
+  outputs: Schema.Record(
+    Schema.String,
+    Schema.Struct({ kind: Schema.String, hash: Schema.String, path: Schema.String }),
+  ),
+  metrics: Metrics,
+})
+export const Failed = Schema.TaggedStruct("failed", {
+  step: Schema.NullOr(Schema.String),
+  error: Schema.Struct({ _tag: Schema.String, message: Schema.String }),
+})
+
+export const RunEvent = Schema.Union([
+  RunStarted,
+  Planned,
+  StepStarted,
+  StepFinished,
+  PhaseStarted,
+  Update,
+  Evaluated,
+  PhaseFinished,
+  Saved,
+  Noticed,
+  Progressed,
+  RunFinished,
+  Failed,
+])
+export type RunEvent = typeof RunEvent.Type
+
+/** Where events go. One run has one; observers (terminal, JSON lines, journal) are joined by whoever provides it. */
+export class RunEvents extends Context.Service<
+  RunEvents,
+  {
+    readonly emit: (event: RunEvent) => Effect.Effect<void>
+  }
+>()("@thaw/core/RunEvents") {}
+
+/** The event as one JSON line: `event` first, in place of `_tag`. */
+export const toJsonLine = ({ _tag, ...rest }: RunEvent): string => JSON.stringify({ event: _tag, ...rest })

@@ -1,0 +1,171 @@
+import * as Dataset from "@thaw/core/Dataset"
+import { InvalidData } from "@thaw/core/Errors"
+import * as Artifact from "@thaw/core/Artifact"
+import * as Arrow from "apache-arrow"
+import { Effect } from "effect"
+import * as fc from "fast-check"
+import { describe, expect, it } from "vitest"
+
+const tasks = { labels: ["topic", "mood"], tags: ["entities"] }
+const row = (id: string, more: Partial<Dataset.Example> = {}): Dataset.Example => ({
+  id,
+  origin: id,
+  text: `text of ${id}`,
+  labels: {},
+  tags: {},
+  ...more,
+})
+const tokens = (id: string, words: ReadonlyArray<string>, more: Partial<Dataset.Example> = {}): Dataset.Example => ({
+  id,
+  origin: id,
+  tokens: words,
+  labels: {},
+  tags: {},
+  ...more,
+})
+const written = (dataset: Dataset.Examples) => Effect.runSync(Artifact.write(Dataset.Examples, dataset))
+const copied = (dataset: Dataset.Examples) => Effect.runSync(Dataset.Examples.read(written(dataset)))
+const bytesOf = (dataset: Dataset.Examples) => Effect.runSync(Artifact.readBytes(written(dataset), "data.arrow"))
+
+const word = fc.string({ unit: "grapheme", maxLength: 5 })
+const labels = fc.dictionary(fc.constantFrom("topic", "mood"), word).map((given) => ({ ...given }))
+const textRows = fc
+  .array(fc.record({ text: word, origin: word, labels }), { maxLength: 12 })
+  .map((rows) => rows.map(({ text, origin, labels }, index) => row(`r${index}`, { text, origin, labels })))
+const tokenRows = fc
+  .array(
+    fc.record({ pairs: fc.array(fc.tuple(word, fc.constantFrom("O", "B-x", "I-x")), { maxLength: 5 }), tagged: fc.boolean(), labels }), // prettier-ignore
+    { minLength: 1, maxLength: 12 },
+  )
+  .map((rows) =>
+    rows.map(
+      ({ pairs, tagged, labels }, index) =>
+      tokens(`r${index}`, pairs.map(([token]) => token), { labels, tags: tagged ? { entities: pairs.map(([, tag]) => tag) } : {} }), // prettier-ignore
+    ),
+  )
+
+describe("rows", () => {
+  it("come back from a table, and from its file, as they were", () => {
+    fc.assert(
+      fc.property(fc.oneof(textRows, tokenRows), (rows) => {
+        const dataset = Dataset.examples(rows, tasks)
+        expect(Dataset.rowsOf(dataset)).toEqual(rows)
+        expect(Dataset.rowsOf(copied(dataset))).toEqual(rows)
+        expect(Dataset.tasksOf(copied(dataset))).toEqual(tasks)
+        expect(Dataset.size(copied(dataset))).toBe(rows.length)
+      }),
+    )
+  })
+
+  it("give the same bytes whenever they are equal, also after a round trip", () => {
+    fc.assert(
+      fc.property(fc.oneof(textRows, tokenRows), (rows) => {
+        const bytes = bytesOf(Dataset.examples(rows, tasks))
+        expect(bytesOf(Dataset.examples(structuredClone(rows), tasks))).toEqual(bytes)
+        expect(bytesOf(copied(Dataset.examples(rows, tasks)))).toEqual(bytes)
+        expect(bytesOf(Dataset.withRows(copied(Dataset.examples(rows, tasks)), rows))).toEqual(bytes)
+      }),
+    )
+  })
+
+  it("may have tasks that are called like columns or like what every object inherits", () => {
+    const names = ["id", "text", "constructor", "toString", "task.id"]
+    const rows = [row("a", { labels: { id: "x", constructor: "y" } }), row("b")]
+    const dataset = Dataset.examples(rows, { labels: names, tags: [] })
+    expect(Dataset.rowsOf(dataset)).toEqual(rows)
+    expect(Dataset.labelsOf(dataset, "toString")).toEqual([])
+    expect(Dataset.labelsOf(dataset, "constructor")).toEqual(["y"])
+  })
+
+  it.each([
+    ["two with one id", [row("a"), row("a")], 'example "a": expected an id of its own, got one that an earlier example has.'], // prettier-ignore
+    ["text among tokens", [tokens("a", ["x"]), row("b")], 'example "b": expected tokens, got text. The examples of one dataset have one form.'], // prettier-ignore
+    ["tokens among text", [row("a"), tokens("b", ["x"])], 'example "b": expected text, got tokens.'],
+    ["both", [tokens("a", ["x"], { text: "x" })], 'example "a": expected tokens, got text and tokens.'],
+    ["neither", [{ id: "a", origin: "a", labels: {}, tags: {} }], 'example "a": expected text, got neither.'],
+    ["a tag too few", [tokens("a", ["x", "y"], { tags: { entities: ["O"] } })], 'example "a": expected 2 tags for task "entities", one per token, got 1.'], // prettier-ignore
+    ["tags on text", [row("a", { tags: { entities: ["O"] } })], 'example "a": expected 0 tags for task "entities", one per token, got 1.'], // prettier-ignore
+  ])("are refused: %s", (_, rows, sentence) => {
+    expect(() => Dataset.examples(rows, tasks)).toThrow(InvalidData)
+    expect(() => Dataset.examples(rows, tasks)).toThrow(sentence)
+  })
+
+  it("have every task once", () => {
+    expect(() => Dataset.examples([], { labels: ["a"], tags: ["a"] })).toThrow(
+      'dataset: expected every task once, got "a" twice.',
+    )
+  })
+})
+
+describe("the table", () => {
+  it("has a role per column and labels as a sorted dictionary, whatever the order of rows", () => {
+    const rows = [row("a", { labels: { topic: "weather" } }), row("b", { labels: { topic: "service" } }), row("c")]
+    const { table } = Dataset.examples(rows, tasks)
+    expect(table.schema.fields.map((field) => [field.name, field.metadata.get("thaw.role")])).toEqual([
+      ["id", "id"],
+      ["origin", "origin"],
+      ["text", "text"],
+      ["task.topic", "label"],
+      ["task.mood", "label"],
+      ["task.entities", "tags"],
+    ])
+    const topic = table.getChild("task.topic")!
+    expect(Arrow.DataType.isDictionary(topic.type)).toBe(true)
+    expect([...topic.data[0]!.dictionary!]).toEqual(["service", "weather"])
+    expect(topic.nullCount).toBe(1)
+  })
+
+  it("is not read from bytes that hold something else", () => {
+    const other = Arrow.tableToIPC(Arrow.tableFromArrays({ x: new Int32Array([1]) }), "file")
+    for (const bytes of [new Uint8Array(0), new TextEncoder().encode("not arrow at all"), other]) {
+      const error = Effect.runSync(Effect.flip(Dataset.Examples.read(new Map([["data.arrow", Artifact.bytes(bytes)]]))))
+      expect(error.message).toContain("data.arrow: expected an Arrow IPC file of examples, got ")
+    }
+  })
+})
+
+describe("working with a dataset", () => {
+  const dataset = Dataset.examples(
+    [
+      tokens("a", ["Ada", "sang"], { labels: { topic: "x" }, tags: { entities: ["B-per", "O"] } }),
+      tokens("b", ["no"], { labels: { mood: "y" } }),
+      tokens("c", ["Bo"], { labels: { topic: "w" }, tags: { entities: ["B-per"] } }),
+    ],
+    tasks,
+  )
+
+  it("filters rows, keeps order and tasks", () => {
+    const kept = Dataset.filter(dataset, ({ id }) => id !== "b")
+    expect(Dataset.rowsOf(kept).map(({ id }) => id)).toEqual(["a", "c"])
+    expect(Dataset.tasksOf(kept)).toEqual(tasks)
+    expect(Dataset.rowsOf(Dataset.filter(dataset, () => false))).toEqual([])
+  })
+
+  it("lists the labels and tags that occur", () => {
+    expect(Dataset.labelsOf(dataset, "topic")).toEqual(["w", "x"])
+    expect(Dataset.labelsOf(dataset, "entities")).toEqual(["B-per", "O"])
+    expect(Dataset.labelsOf(dataset, "nothing")).toEqual([])
+  })
+
+  it("splits into parts by name", () => {
+    const [a, b, c] = Dataset.rowsOf(dataset)
+    const parts = Dataset.parts(dataset, { train: [a!, c!], test: [b!] })
+    expect(Dataset.rowsOf(parts.train).map(({ id }) => id)).toEqual(["a", "c"])
+    expect(Dataset.rowsOf(parts.test)).toEqual([b])
+  })
+
+  it("says which tasks there are when one is missing", () => {
+    const message = (task: string, of: Dataset.Dataset = dataset) =>
+      Effect.runSync(Effect.flip(Dataset.requireTask(of, task, "Train"))).message
+    expect(message("moods")).toBe(
+      'Train: expected examples with labels for task "moods", got examples with labels for "topic", "mood", "entities". Did you mean "mood"?',
+    )
+    const none = Dataset.examples([row("a")], { labels: [], tags: [] })
+    expect(message("mood", none)).toContain("got examples without labels. Name the label column where they are loaded.")
+    expect(Effect.runSync(Dataset.requireTask(dataset, "entities", "Train"))).toBeUndefined()
+  })
+
+  it("reads an example as one string", () => {
+    expect(Dataset.rowsOf(dataset).map(Dataset.textOf)).toEqual(["Ada sang", "no", "Bo"])
+  })
+})
