@@ -1,0 +1,7 @@
+export * as Environment from "./Environment.ts"
+export * as LocalRunner from "./LocalRunner.ts"
+export * as Onnxruntime from "./Onnxruntime.ts"
+export * as Providers from "./Providers.ts"
+export * as SessionHost from "./SessionHost.ts"
+export * as SessionProcess from "./SessionProcess.ts"
+export * as SessionProtocol from "./SessionProtocol.ts"
