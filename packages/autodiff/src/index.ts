@@ -1,0 +1,6 @@
+export * as Broadcast from "./Broadcast.ts"
+export * as Count from "./Count.ts"
+export * as Errors from "./Errors.ts"
+export * as Gradient from "./Gradient.ts"
+export * as Rule from "./Rule.ts"
+export * as Rules from "./Rules.ts"
