@@ -1,0 +1,216 @@
+/**
+ * A checkpoint: everything that training needs to go on and evaluation needs to answer.
+ *
+ * ```
+ * config.json             upstream's
+ * tokenizer.json          and tokenizer_config.json where there is one
+ * model.safetensors       weights under upstream's names; heads under head.<task>., adapters under lora.<map>.
+ * heads.json              task → kind of head and its labels in order
+ * optimizer.safetensors   moments exp_avg.<weight>, exp_avg_sq.<weight>; absent before any training
+ * lora.json               rank, alpha, … of low-rank adapters; absent where there are none
+ * training.json           updates per group, history of phases
+ * ```
+ *
+ * Weights and moments stay files: a training process loads them itself.
+ */
+import { readdir } from "node:fs/promises"
+import { join } from "node:path"
+import * as Artifact from "@thaw/core/Artifact"
+import { ArtifactBroken } from "@thaw/core/Errors"
+import * as Problem from "@thaw/core/Problem"
+import type * as Seed from "@thaw/core/Seed"
+import type { SafetensorsBroken } from "@thaw/onnx/Errors"
+import * as Safetensors from "@thaw/onnx/Safetensors"
+import type * as Tensor from "@thaw/onnx/Tensor"
+import { Effect } from "effect"
+import * as CheckpointFiles from "./CheckpointFiles.ts"
+import * as EncoderConfig from "./EncoderConfig.ts"
+import { TrainingInvalid, type TokenizerInvalid } from "./Errors.ts"
+import * as Lora from "./Lora.ts"
+import * as Parameter from "./Parameter.ts"
+import * as Tokenizer from "./Tokenizer.ts"
+import * as TrainingModel from "./TrainingModel.ts"
+
+/** A task's head and its labels, in the order of their classes. */
+export type Head = CheckpointFiles.TaskHead
+export type Training = CheckpointFiles.Training
+
+export interface Checkpoint {
+  readonly config: EncoderConfig.EncoderConfig
+  /** Texts of `tokenizer.json` and, where there is one, `tokenizer_config.json`. */
+  readonly tokenizer: { readonly json: string; readonly config: string | undefined }
+  readonly heads: Readonly<Record<string, Head>>
+  /** `model.safetensors` */
+  readonly weights: Artifact.Content
+  /** `optimizer.safetensors`; undefined before any training. */
+  readonly moments: Artifact.Content | undefined
+  readonly training: Training
+}
+
+const files = {
+  config: "config.json",
+  tokenizer: "tokenizer.json",
+  tokenizerConfig: "tokenizer_config.json",
+  weights: "model.safetensors",
+  heads: "heads.json",
+  lora: "lora.json",
+  moments: "optimizer.safetensors",
+  training: "training.json",
+} as const
+
+const text = (content: string): Artifact.Content => Artifact.bytes(new TextEncoder().encode(content))
+
+const broken = (where: string, expected: string, got: string, advice = "") =>
+  new ArtifactBroken({ where: `checkpoint, ${where}`, expected, got, advice })
+
+/** A problem of a part is a problem of the checkpoint it was read from. */
+const ofPart = (problem: Problem.Problem): ArtifactBroken =>
+  broken(problem.where, problem.expected, problem.got, problem.advice)
+
+/** Checkpoints as steps give and take them. */
+export const Checkpoint: Artifact.Kind<Checkpoint> = Artifact.make<Checkpoint>({
+  kind: "checkpoint",
+  write: ({ config, tokenizer, heads, weights, moments, training }) =>
+    Effect.sync(
+      () =>
+        new Map([
+          [files.config, text(`${JSON.stringify(config.json, undefined, 2)}\n`)],
+          [files.tokenizer, text(tokenizer.json)],
+          ...(tokenizer.config === undefined ? [] : [[files.tokenizerConfig, text(tokenizer.config)] as const]),
+          [files.weights, weights],
+          [files.heads, CheckpointFiles.encodeJson(CheckpointFiles.Heads, heads)],
+          ...(config.lora === undefined
+            ? []
+            : [[files.lora, CheckpointFiles.encodeJson(Lora.Settings, config.lora)] as const]),
+          ...(moments === undefined ? [] : [[files.moments, moments] as const]),
+          [files.training, CheckpointFiles.encodeJson(CheckpointFiles.Training, training)],
+        ]),
+    ),
+  read: Effect.fnUntraced(function* (found) {
+    const encoder = yield* EncoderConfig.parse(yield* Artifact.readText(found, files.config), "checkpoint").pipe(
+      Effect.mapError(ofPart),
+    )
+    const config = found.has(files.lora)
+      ? { ...encoder, lora: yield* CheckpointFiles.decodeJson(Lora.Settings, found, files.lora) }
+      : encoder
+    const heads = yield* CheckpointFiles.decodeJson(CheckpointFiles.Heads, found, files.heads)
+    const weights = found.get(files.weights)
+    if (weights === undefined) return yield* broken(files.weights, "to be there", Problem.list(found.keys()))
+    yield* verify(weights, TrainingModel.allParameters({ config, heads }))
+    return {
+      config,
+      heads,
+      weights,
+      tokenizer: {
+        json: yield* Artifact.readText(found, files.tokenizer),
+        config: found.has(files.tokenizerConfig) ? yield* Artifact.readText(found, files.tokenizerConfig) : undefined,
+      },
+      moments: found.get(files.moments),
+      training: yield* CheckpointFiles.decodeJson(CheckpointFiles.Training, found, files.training),
+    }
+  }),
+})
+
+/** Every parameter is there, as float32 of its shape. */
+const verify = Effect.fnUntraced(function* (weights: Artifact.Content, parameters: ReadonlyArray<Parameter.Parameter>) {
+  const entries = yield* CheckpointFiles.entries(weights).pipe(Effect.mapError(ofPart))
+  for (const { name, shape } of parameters) {
+    const entry = entries.get(name)
+    const wanted = `F32 [${shape.join(", ")}]`
+    const got = entry === undefined ? "nothing" : `${entry.dtype} [${entry.shape.join(", ")}]`
+    if (got !== wanted) return yield* broken(`${files.weights}, ${name}`, wanted, got)
+  }
+})
+
+const required = [files.config, files.tokenizer, files.weights, files.heads, files.training]
+
+/** Reads a checkpoint folder, such as an exported one. */
+export const fromFolder = Effect.fnUntraced(function* (path: string): Effect.fn.Return<Checkpoint, ArtifactBroken> {
+  const names = yield* Effect.tryPromise({
+    try: () => readdir(path),
+    catch: (cause) =>
+      notThere(path, (cause as NodeJS.ErrnoException).code === "ENOENT" ? "nothing there" : String(cause)),
+  })
+  const missing = required.filter((name) => !names.includes(name))
+  if (missing.length > 0) return yield* notThere(path, `a folder without ${Problem.list(missing)}`)
+  return yield* Checkpoint.read(new Map(names.map((name) => [name, Artifact.file(join(path, name))])))
+})
+
+const notThere = (path: string, got: string) =>
+  new ArtifactBroken({
+    where: path,
+    expected: "a folder with a checkpoint",
+    got,
+    advice: "Export.checkpoint makes one; runs tell where.",
+  })
+
+/** The checkpoint's tokenizer. */
+export const tokenizer = (checkpoint: Checkpoint): Effect.Effect<Tokenizer.Tokenizer, TokenizerInvalid> =>
+  Tokenizer.fromJson(checkpoint.tokenizer.json, checkpoint.tokenizer.config, "checkpoint")
+
+/** Most tokens an example may have: the encoder's positions, or fewer where the tokenizer's settings say so. */
+export const maxTokens = ({ config }: Checkpoint, { maxTokens: most }: Tokenizer.Tokenizer): number =>
+  Math.min(config.dimensions.positions, most ?? config.dimensions.positions)
+
+/** Every parameter of the encoder and the heads, bottom to top. */
+export const parameters = ({ config, heads }: Checkpoint): ReadonlyArray<Parameter.Parameter> =>
+  TrainingModel.allParameters({ config, heads })
+
+/** Weights by name, or all of them. */
+export const tensors = (
+  checkpoint: Checkpoint,
+  names?: ReadonlyArray<string>,
+): Effect.Effect<Safetensors.Tensors, SafetensorsBroken> => CheckpointFiles.tensors(checkpoint.weights, names)
+
+/** Names of all weights, without reading them. */
+export const names = (checkpoint: Checkpoint): Effect.Effect<ReadonlyArray<string>, SafetensorsBroken> =>
+  Effect.map(CheckpointFiles.entries(checkpoint.weights), (entries) => [...entries.keys()])
+
+/** Paths of weights and moments for a process to load; what is in memory only is written into `folder`. */
+export const onDisk = Effect.fnUntraced(function* (checkpoint: Checkpoint, folder: string) {
+  return {
+    weights: yield* CheckpointFiles.onDisk(checkpoint.weights, folder, files.weights),
+    moments:
+      checkpoint.moments === undefined
+        ? undefined
+        : yield* CheckpointFiles.onDisk(checkpoint.moments, folder, files.moments),
+  }
+})
+
+/**
+ * The checkpoint with heads for more tasks. A new head starts random, from streams of its parameters' names; its pooler
+ * is a copy of the encoder's where the encoder came with one.
+ *
+ * Fails when a task has a head already or a task has fewer than two labels.
+ */
+export const withHeads = Effect.fnUntraced(function* (
+  checkpoint: Checkpoint,
+  heads: Readonly<Record<string, Head>>,
+  seed: Seed.Seed,
+): Effect.fn.Return<Checkpoint, TrainingInvalid | SafetensorsBroken> {
+  const invalid = (task: string, expected: string, got: string) =>
+    new TrainingInvalid({ where: `head ${JSON.stringify(task)}`, expected, got, advice: "" })
+  for (const [task, head] of Object.entries(heads)) {
+    if (checkpoint.heads[task] !== undefined) return yield* invalid(task, "a task without a head", "one that has one")
+    if (head.labels.length < 2) return yield* invalid(task, "at least two labels", Problem.list(head.labels) || "none")
+  }
+  const { config } = checkpoint
+  const { pooler } = config.family
+  const weights: Record<string, Tensor.Tensor> = { ...(yield* tensors(checkpoint)) }
+  const added = TrainingModel.allParameters({ config, heads }).filter(({ group }) => group.startsWith("head."))
+  for (const parameter of added) {
+    const local = parameter.name.slice(parameter.group.length + 1)
+    const source =
+      pooler !== undefined && local.startsWith(`${pooler.copiedTo}.`) ? poolerName(pooler, local) : undefined
+    weights[parameter.name] =
+      (source === undefined ? undefined : weights[source]) ?? Parameter.initialise(parameter, seed)
+  }
+  return {
+    ...checkpoint,
+    heads: { ...checkpoint.heads, ...heads },
+    weights: Artifact.bytes(Safetensors.encode(weights)),
+  }
+})
+
+const poolerName = (pooler: { readonly name: string; readonly copiedTo: string }, local: string): string =>
+  pooler.name + local.slice(pooler.copiedTo.length)

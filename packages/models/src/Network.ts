@@ -1,0 +1,49 @@
+/** An encoder's parts bottom to top, each with its parameters and its arithmetic. */
+import type { Value } from "@thaw/onnx/Value"
+import type { Dimensions } from "./Dimensions.ts"
+import * as Dropout from "./Dropout.ts"
+import * as Embeddings from "./Embeddings.ts"
+import * as Group from "./Group.ts"
+import type { Inputs } from "./Inputs.ts"
+import type { Parameter, Weights } from "./Parameter.ts"
+import * as TransformerBlock from "./TransformerBlock.ts"
+
+export interface Network {
+  readonly dimensions: Dimensions
+  readonly embeddings: Embeddings.Embeddings
+  readonly blocks: ReadonlyArray<TransformerBlock.TransformerBlock>
+}
+
+export const parameters = ({ embeddings, blocks }: Network): ReadonlyArray<Parameter> => [
+  ...Embeddings.parameters(embeddings),
+  ...blocks.flatMap(TransformerBlock.parameters),
+]
+
+/** Those that computing these groups takes: adapters count with what they are adapters of. */
+export const parametersOf = (network: Network, groups: ReadonlyArray<Group.Group>): ReadonlyArray<Parameter> =>
+  parameters(network).filter(({ group }) => groups.includes(Group.hostOf(group)))
+
+/**
+ * The groups from the first of `groups` to the last, one after the other.
+ *
+ * @param below what the part below them gave, [batch*tokens, hidden]; unused when `groups` begin with the embeddings
+ * @returns [batch*tokens, hidden]
+ */
+export const forward = (
+  { dimensions, embeddings, blocks }: Network,
+  groups: ReadonlyArray<Group.Group>,
+  weights: Weights,
+  inputs: Inputs,
+  below?: Value,
+  drop: Dropout.Drop = Dropout.none,
+): Value => {
+  let hidden =
+    groups[0] === Group.embeddings ? Embeddings.forward(embeddings, weights, inputs, dimensions, drop) : below
+  if (hidden === undefined) throw new RangeError("a network that starts above the embeddings needs what is below")
+  for (const block of blocks) {
+    if (groups.includes(block.group)) {
+      hidden = TransformerBlock.forward(block, weights, hidden, inputs, dimensions, drop)
+    }
+  }
+  return hidden
+}

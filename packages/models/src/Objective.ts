@@ -1,0 +1,139 @@
+/**
+ * What an update makes smaller: the losses of some tasks, their weighted sum, and the gradients of what trains.
+ *
+ * A head that is frozen has its weights inside the graph; its task's loss counts all the same, so that it moves what
+ * trains below.
+ */
+import * as Gradient from "@thaw/autodiff/Gradient"
+import * as Problem from "@thaw/core/Problem"
+import * as Op from "@thaw/onnx/Op"
+import type * as Tensor from "@thaw/onnx/Tensor"
+import * as Value from "@thaw/onnx/Value"
+import * as Boundary from "./Boundary.ts"
+import type * as Checkpoint from "./Checkpoint.ts"
+import * as CrossEntropy from "./CrossEntropy.ts"
+import * as Dropout from "./Dropout.ts"
+import type { EncoderConfig } from "./EncoderConfig.ts"
+import { TrainingInvalid } from "./Errors.ts"
+import * as Group from "./Group.ts"
+import * as Head from "./Head.ts"
+import * as Inputs from "./Inputs.ts"
+import * as Network from "./Network.ts"
+import type { Changed } from "./Optimizer.ts"
+import * as Parameter from "./Parameter.ts"
+import * as Pooling from "./Pooling.ts"
+
+export interface Settings {
+  readonly config: EncoderConfig
+  readonly heads: Readonly<Record<string, Checkpoint.Head>>
+  readonly trainable: ReadonlyArray<Group.Group>
+  /** Numbers of the parameters that do not train, by name. */
+  readonly frozen: Readonly<Record<string, Tensor.Tensor>>
+  /** How much each task's loss counts; 1 where absent. */
+  readonly taskWeights: Readonly<Record<string, number>>
+  /** Label smoothing of each task's loss, in [0, 1); 0 where absent. */
+  readonly labelSmoothing?: Readonly<Record<string, number>> | undefined
+  /** Dropout in what trains; none where absent. Graphs with it have the input `microBatch`. */
+  readonly dropout?: Dropout.Settings | undefined
+}
+
+/** What the graphs of a phase are made from. */
+export interface Parts {
+  readonly settings: Settings
+  readonly network: Network.Network
+  /** Groups of the encoder that updates compute. */
+  readonly above: ReadonlyArray<Group.Group>
+  /** What comes from below them; undefined: there is nothing below. */
+  readonly crossing: Boundary.Form | undefined
+}
+
+export interface Objective {
+  /** In order of their names. */
+  readonly tasks: ReadonlyArray<string>
+  readonly losses: Readonly<Record<string, Value.Value>>
+  /** The weighted sum of the losses. */
+  readonly total: Value.Value
+  /** What trains and gets a gradient. */
+  readonly changed: ReadonlyArray<Changed>
+}
+
+/** What a task's loss is divided by; undefined: the labelled units of the batch. */
+export type Units = (task: string) => Value.Value | undefined
+
+/** @throws TrainingInvalid when a task is not in the phase or nothing trains for these tasks */
+export const of = (parts: Parts, given: ReadonlyArray<string>, units: Units = () => undefined): Objective => {
+  const { settings, network, above } = parts
+  const tasks = [...new Set(given)].sort()
+  const isTrainable = ({ group }: Parameter.Parameter) => settings.trainable.includes(group)
+  const weights = Parameter.choose(isTrainable, Parameter.inputs(), Parameter.initializers(settings.frozen))
+  const { losses, total, headParameters } = forward(parts, tasks, weights, units)
+  const ofEncoder = Network.parametersOf(network, above)
+  const parameters = [...ofEncoder, ...headParameters].filter(isTrainable)
+  if (parameters.length === 0) throw nothingTrains(tasks, [...above, ...tasks.map(Group.head)])
+  const gradients = Gradient.of(total, parameters.map(weights))
+  const changed = parameters.flatMap((parameter, at) => {
+    const gradient = gradients[at]
+    return gradient === undefined ? [] : [{ parameter, weight: weights(parameter), gradient }]
+  })
+  return { tasks, losses, total, changed }
+}
+
+export const headOf = ({ config, heads }: Pick<Settings, "config" | "heads">, task: string): Head.Network => {
+  const { labels, ...head } = heads[task]!
+  return Head.network(head, task, labels.length, config)
+}
+
+const nothingTrains = (tasks: ReadonlyArray<string>, frozen: ReadonlyArray<Group.Group>) =>
+  new TrainingInvalid({
+    where: `update for ${Problem.list(tasks)}`,
+    expected: "something that trains",
+    got: `frozen ${Problem.list(frozen)}`,
+    advice: "Do not draw a task whose head is frozen while the encoder is frozen too.",
+  })
+
+/** Losses of the tasks, and their weighted sum. */
+const forward = (
+  { settings, network, above, crossing }: Parts,
+  tasks: ReadonlyArray<string>,
+  weights: Parameter.Weights,
+  units: Units,
+) => {
+  const inputs = Inputs.make()
+  const drop = settings.dropout === undefined ? Dropout.none : Dropout.make(settings.dropout, settings.trainable)
+  const crosses = (reading: Pooling.Reading) => Boundary.input(reading, network.dimensions.hidden)
+  const hidden =
+    crossing === undefined || crossing.includes("tokens")
+      ? Network.forward(network, above, weights, inputs, crossing === undefined ? undefined : crosses("tokens"), drop)
+      : undefined
+  const read = (task: string, reading: Pooling.Reading): Value.Value => {
+    if (hidden !== undefined) return Pooling.read[reading](hidden, inputs)
+    // The form serves every head that trains.
+    if (crossing?.includes(reading) !== true) throw nothingTrains([task], [...above, Group.head(task)])
+    return crosses(reading)
+  }
+  const losses: Record<string, Value.Value> = {}
+  const headParameters: Array<Parameter.Parameter> = []
+  let total: Value.Value | undefined
+  for (const task of tasks) {
+    if (settings.heads[task] === undefined) {
+      throw new TrainingInvalid({
+        where: "update",
+        expected: "tasks that have a head",
+        got: JSON.stringify(task),
+        advice: Problem.suggestion(task, Object.keys(settings.heads)),
+      })
+    }
+    const head = headOf(settings, task)
+    headParameters.push(...head.parameters)
+    const labels = Head.flatLabels(Value.input(`labels.${task}`, "int32", head.units))
+    const logits = head.logits(weights, read(task, head.reads), drop)
+    const loss = CrossEntropy.loss(logits, labels, { smoothing: settings.labelSmoothing?.[task], units: units(task) })
+    losses[task] = loss
+    const weighted = Op.Mul(loss, settings.taskWeights[task] ?? 1)
+    total = total === undefined ? weighted : Op.Add(total, weighted)
+  }
+  if (total === undefined) {
+    throw new TrainingInvalid({ where: "update", expected: "at least one task", got: "none", advice: "" })
+  }
+  return { losses, total, headParameters }
+}

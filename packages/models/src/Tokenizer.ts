@@ -1,0 +1,242 @@
+/**
+ * From text to token ids: a `tokenizer.json` read by `@huggingface/tokenizers`, with truncation, pairs and word
+ * indices added, which that library leaves out.
+ *
+ * A BERT tokenizer never forms a token across white space, so texts are encoded word by word and words are remembered:
+ * the same ids, twice as fast, and every token knows its word.
+ */
+import { Tokenizer as Library, BertNormalizer as LibraryNormalizer } from "@huggingface/tokenizers"
+import * as Problem from "@thaw/core/Problem"
+import { Effect, Schema } from "effect"
+import * as BertNormalizer from "./BertNormalizer.ts"
+import { TokenizerInvalid } from "./Errors.ts"
+import * as JsonFile from "./JsonFile.ts"
+
+export interface Tokenizer {
+  /** The text of the `tokenizer.json` it was read from, for checkpoints and exports. */
+  readonly json: string
+  /** Highest id + 1. */
+  readonly vocabularySize: number
+  /** Fills batches up. */
+  readonly padId: number
+  /** Most tokens that the tokenizer's own settings allow; the encoder's positions may allow fewer. */
+  readonly maxTokens: number | undefined
+  readonly tokenOf: (id: number) => string | undefined
+  /** Ids of a word or text without special tokens. */
+  readonly pieces: (text: string) => ReadonlyArray<number>
+  readonly single: Template
+  readonly pair: Template
+}
+
+/** Where special tokens stand around one text or two. */
+export type Template = ReadonlyArray<
+  | { readonly _tag: "Special"; readonly id: number; readonly typeId: number }
+  | { readonly _tag: "Text"; readonly text: "first" | "second"; readonly typeId: number }
+>
+
+/** One encoded example: as many ids as type ids and words. */
+export interface Encoded {
+  readonly ids: Int32Array
+  /** 0 for the first text and 1 for the second, as the template says. */
+  readonly typeIds: Int32Array
+  /** Index of the word (of white space, or of the given words) that a token is part of; −1 for special tokens. */
+  readonly words: Int32Array
+}
+
+export interface Limit {
+  /** Special tokens included. */
+  readonly maxTokens: number
+}
+
+const FileJson = Schema.Struct({
+  added_tokens: Schema.Array(Schema.Struct({ id: Schema.Int, content: Schema.String })),
+  normalizer: Schema.Struct({
+    type: Schema.Literal("BertNormalizer"),
+    clean_text: Schema.Boolean,
+    handle_chinese_chars: Schema.Boolean,
+    strip_accents: Schema.NullOr(Schema.Boolean),
+    lowercase: Schema.Boolean,
+  }),
+  pre_tokenizer: Schema.Struct({ type: Schema.Literal("BertPreTokenizer") }),
+  post_processor: Schema.Struct({ type: Schema.Literals(["TemplateProcessing", "BertProcessing"]) }),
+  model: Schema.Struct({
+    type: Schema.Literal("WordPiece"),
+    unk_token: Schema.String,
+    vocab: Schema.Record(Schema.String, Schema.Int),
+  }),
+})
+const ConfigJson = Schema.Struct({
+  pad_token: Schema.optionalKey(
+    Schema.NullOr(Schema.Union([Schema.String, Schema.Struct({ content: Schema.String })])),
+  ),
+  model_max_length: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
+})
+
+/** The library's normaliser with our rules: its own breaks final Σ and CJK characters beyond U+FFFF. */
+class ExactNormalizer extends LibraryNormalizer {
+  readonly options: BertNormalizer.Options
+  constructor(options: BertNormalizer.Options) {
+    super({ type: "BertNormalizer" })
+    this.options = options
+  }
+  override normalize(text: string): string {
+    return BertNormalizer.normalize(text, this.options)
+  }
+}
+
+const invalid = (problem: Problem.Problem) =>
+  new TokenizerInvalid({ ...problem, advice: "Only tokenizers of the BERT kind (WordPiece) can be read." })
+
+/** Most remembered words; the memory is emptied when it is full. */
+const mostWords = 200_000
+
+/**
+ * Reads a tokenizer of the BERT kind (normaliser, pre-tokenizer and WordPiece).
+ *
+ * @param json text of `tokenizer.json`
+ * @param config text of `tokenizer_config.json`, for the padding token and the greatest length
+ */
+export const fromJson = Effect.fnUntraced(function* (
+  json: string,
+  config: string | undefined,
+  where: string,
+): Effect.fn.Return<Tokenizer, TokenizerInvalid> {
+  const file = yield* JsonFile.read(FileJson, json, `${where}, tokenizer.json`).pipe(Effect.mapError(invalid))
+  const settings = yield* JsonFile.read(ConfigJson, config ?? "{}", `${where}, tokenizer_config.json`).pipe(
+    Effect.mapError(invalid),
+  )
+  const library = yield* Effect.try({
+    try: () => new Library(JSON.parse(json) as object, {}),
+    catch: (cause) =>
+      new TokenizerInvalid({
+        where: `${where}, tokenizer.json`,
+        expected: "a tokenizer that can be loaded",
+        got: cause instanceof Error ? cause.message : String(cause),
+        advice: "",
+      }),
+  })
+  const { clean_text, handle_chinese_chars, strip_accents, lowercase } = file.normalizer
+  library.normalizer = new ExactNormalizer({
+    cleanText: clean_text,
+    handleChineseChars: handle_chinese_chars,
+    stripAccents: strip_accents,
+    lowercase,
+  })
+  const ids = new Map(Object.entries(file.model.vocab))
+  for (const { content, id } of file.added_tokens) ids.set(content, id)
+  const missing = (token: string, role: string) =>
+    new TokenizerInvalid({
+      where: `${where}, tokenizer.json`,
+      expected: `the ${role} token ${JSON.stringify(token)} in the vocabulary`,
+      got: `${ids.size} others`,
+      advice: Problem.suggestion(token, ids.keys()),
+    })
+  const unknown = ids.get(file.model.unk_token)
+  if (unknown === undefined) return yield* missing(file.model.unk_token, "unknown")
+  const padToken =
+    typeof settings.pad_token === "object" ? (settings.pad_token?.content ?? "[PAD]") : (settings.pad_token ?? "[PAD]")
+  const padId = ids.get(padToken)
+  if (padId === undefined) return yield* missing(padToken, "padding")
+  const template = (second: string | null): Template => templateOf(library, ids, second)
+  const encode = (text: string) => library.encode(text, { add_special_tokens: false }).ids
+  const remembered = new Map<string, ReadonlyArray<number>>()
+  const maxTokens = settings.model_max_length ?? undefined
+  return {
+    json,
+    vocabularySize: [...ids.values()].reduce((most, id) => Math.max(most, id), -1) + 1,
+    padId,
+    // Upstream writes 1e30 for "no limit".
+    maxTokens: maxTokens !== undefined && maxTokens < 2 ** 31 ? maxTokens : undefined,
+    tokenOf: (id) => library.id_to_token(id),
+    pieces: (text) => {
+      const known = remembered.get(text)
+      if (known !== undefined) return known
+      const pieces = encode(text)
+      if (remembered.size >= mostWords) remembered.clear()
+      remembered.set(text, pieces)
+      return pieces
+    },
+    single: template(null),
+    pair: template(placeholders.second),
+  }
+})
+
+/** Stand for the texts while the library lays out a template; no vocabulary holds a NUL. */
+const placeholders = { first: "\0first", second: "\0second" } as const
+
+const templateOf = (library: Library, ids: ReadonlyMap<string, number>, second: string | null): Template => {
+  const laid = library.post_processor!([placeholders.first], second === null ? null : [second], true)
+  return laid.tokens.map((token, at) => {
+    const typeId = laid.token_type_ids?.[at] ?? 0
+    if (token === placeholders.first) return { _tag: "Text", text: "first", typeId }
+    if (token === placeholders.second) return { _tag: "Text", text: "second", typeId }
+    return { _tag: "Special", id: ids.get(token)!, typeId }
+  })
+}
+
+/** A token of a text and the word it came from. */
+interface Piece {
+  readonly id: number
+  readonly word: number
+}
+
+/** What upstream's normaliser turns into a space. Other white space is a control character, which it removes. */
+const whiteSpace = /[\t\n\r\p{Zs}\u2028\u2029]+/u
+
+const piecesOf = (tokenizer: Tokenizer, words: ReadonlyArray<string>): ReadonlyArray<Piece> =>
+  words.flatMap((text, word) => tokenizer.pieces(text).map((id) => ({ id, word })))
+
+/** Encodes one text, cut at its end to the limit. */
+export const encode = (tokenizer: Tokenizer, text: string, limit: Limit): Encoded =>
+  encodeWords(tokenizer, text.split(whiteSpace), limit)
+
+/** Encodes two texts, the longer one cut first. */
+export const encodePair = (tokenizer: Tokenizer, first: string, second: string, limit: Limit): Encoded =>
+  layOut(
+    tokenizer.pair,
+    piecesOf(tokenizer, first.split(whiteSpace)),
+    piecesOf(tokenizer, second.split(whiteSpace)),
+    limit,
+  )
+
+/**
+ * Encodes a text that was cut into words already, as labelled tokens are. A word may give several tokens, and none at
+ * all when it consists of characters that are removed.
+ */
+export const encodeWords = (tokenizer: Tokenizer, words: ReadonlyArray<string>, limit: Limit): Encoded =>
+  layOut(tokenizer.single, piecesOf(tokenizer, words), [], limit)
+
+const layOut = (
+  template: Template,
+  first: ReadonlyArray<Piece>,
+  second: ReadonlyArray<Piece>,
+  { maxTokens }: Limit,
+): Encoded => {
+  const specials = template.filter(({ _tag }) => _tag === "Special").length
+  const kept = cut(first.length, second.length, Math.max(0, maxTokens - specials))
+  const ids: Array<number> = []
+  const typeIds: Array<number> = []
+  const words: Array<number> = []
+  const add = (id: number, typeId: number, word: number) => {
+    ids.push(id)
+    typeIds.push(typeId)
+    words.push(word)
+  }
+  for (const part of template) {
+    if (part._tag === "Special") add(part.id, part.typeId, -1)
+    else {
+      const pieces = part.text === "first" ? first.slice(0, kept.first) : second.slice(0, kept.second)
+      for (const { id, word } of pieces) add(id, part.typeId, word)
+    }
+  }
+  return { ids: Int32Array.from(ids), typeIds: Int32Array.from(typeIds), words: Int32Array.from(words) }
+}
+
+/** Upstream's `longest_first`: the longer text gives until both are equally long, then both give; an odd token is the longer's. */
+const cut = (first: number, second: number, most: number): { readonly first: number; readonly second: number } => {
+  if (first + second <= most) return { first, second }
+  const shorter = Math.min(first, second)
+  if (2 * shorter <= most) return first > second ? { first: most - second, second } : { first, second: most - first }
+  const half = Math.floor(most / 2)
+  return first > second ? { first: most - half, second: half } : { first: half, second: most - half }
+}

@@ -1,0 +1,75 @@
+/**
+ * Reads an encoder's weights as the world writes them: with or without the family's prefix, with LayerNorm's old
+ * spelling gamma and beta, with heads and buffers we do not need beside them.
+ */
+import * as Problem from "@thaw/core/Problem"
+import type { SafetensorsBroken } from "@thaw/onnx/Errors"
+import * as Safetensors from "@thaw/onnx/Safetensors"
+import type * as Tensor from "@thaw/onnx/Tensor"
+import { Effect, type Scope } from "effect"
+import type { EncoderConfig } from "./EncoderConfig.ts"
+import { EncoderInvalid } from "./Errors.ts"
+import * as Network from "./Network.ts"
+
+/** One spelling for a name in a file: the family's prefix, `weight` and `bias`. */
+const canonical = (name: string, prefix: string): string => {
+  const modern = name.replace(/\.gamma$/, ".weight").replace(/\.beta$/, ".bias")
+  return modern.startsWith(`${prefix}.`) ? modern : `${prefix}.${modern}`
+}
+
+/**
+ * The encoder's tensors, and its pooler where the file has one, under the names of the family's parameters. Half-precision
+ * tensors are widened.
+ *
+ * @param where how messages name the file
+ */
+export const read = Effect.fnUntraced(function* (
+  path: string,
+  { family, dimensions }: EncoderConfig,
+  where: string,
+): Effect.fn.Return<Safetensors.Tensors, EncoderInvalid | SafetensorsBroken, Scope.Scope> {
+  const reader = yield* Safetensors.open(path)
+  const named = new Map<string, string>()
+  for (const name of reader.entries.keys()) {
+    const own = canonical(name, family.modelType)
+    const other = named.get(own)
+    if (other !== undefined) {
+      return yield* new EncoderInvalid({
+        where,
+        expected: `one tensor for ${own}`,
+        got: Problem.list([other, name]),
+        advice: "",
+      })
+    }
+    named.set(own, name)
+  }
+  const wanted = new Map(Network.parameters(family.network(dimensions)).map(({ name, shape }) => [name, shape]))
+  const missing = [...wanted.keys()].filter((name) => !named.has(name))
+  if (missing.length > 0) {
+    return yield* new EncoderInvalid({
+      where,
+      expected: `${wanted.size} tensors of a ${family.modelType} encoder`,
+      got: `a file without ${Problem.list(missing, 3)}`,
+      advice: Problem.suggestion(missing[0]!, named.keys()),
+    })
+  }
+  if (family.pooler !== undefined && named.has(`${family.pooler.name}.weight`)) {
+    wanted.set(`${family.pooler.name}.weight`, [dimensions.hidden, dimensions.hidden])
+    wanted.set(`${family.pooler.name}.bias`, [dimensions.hidden])
+  }
+  const tensors: Record<string, Tensor.Tensor> = {}
+  for (const [name, shape] of wanted) {
+    const written = named.get(name) ?? name
+    const tensor = yield* reader.read(written)
+    if (tensor.dtype !== "float32" || tensor.shape.join() !== shape.join()) {
+      return yield* new EncoderInvalid({
+        where: `${where}, ${written}`,
+        expected: `floating-point numbers [${shape.join(", ")}], as config.json says`,
+        got: `${tensor.dtype} [${tensor.shape.join(", ")}]`,
+        advice: "The config and the weights may be of two different encoders.",
+      })
+    }
+    tensors[name] = tensor
+  }
+  return tensors
+}, Effect.scoped)

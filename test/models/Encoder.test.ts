@@ -1,0 +1,215 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import path from "node:path"
+import * as Artifact from "@thaw/core/Artifact"
+import * as Seed from "@thaw/core/Seed"
+import type * as Source from "@thaw/core/Source"
+import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Encoder from "@thaw/models/Encoder"
+import * as Head from "@thaw/models/Head"
+import type * as Step from "@thaw/core/Step"
+import * as SessionProcess from "@thaw/runners/SessionProcess"
+import * as Predict from "@thaw/steps/Predict"
+import { Effect } from "effect"
+import { describe, expect, it } from "vitest"
+import * as Folder from "./encoderFolder.ts"
+
+const settled = <A>(result: Step.Awaitable<A>): Effect.Effect<A, { readonly message: string }> => {
+  if (!Effect.isEffect(result)) throw new TypeError("the step is expected to give an effect")
+  return result as Effect.Effect<A, { readonly message: string }>
+}
+
+const load = (folder: Source.Located) => Effect.runPromise(settled(Encoder.fromFolder.run({ path: folder })))
+
+const refusal = async (files: Parameters<typeof Folder.write>[0]) =>
+  (await Effect.runPromise(Effect.flip(settled(Encoder.fromFolder.run({ path: Folder.write(files) }))))).message
+
+const weightsOf = (checkpoint: Checkpoint.Checkpoint) => Effect.runPromise(Checkpoint.tensors(checkpoint))
+
+/** Every parameter has the fixture's numbers, and there is nothing else. */
+const expectWhole = async (checkpoint: Checkpoint.Checkpoint) => {
+  const weights = await weightsOf(checkpoint)
+  expect(Object.keys(weights).sort()).toEqual(Folder.parameters.map(({ name }) => name).sort())
+  for (const { name, shape } of Folder.parameters) {
+    expect(weights[name]!.shape, name).toEqual(shape)
+    expect(weights[name]!.data, name).toEqual(Folder.numbers(name, weights[name]!.data.length))
+  }
+}
+
+const old = (name: string) =>
+  name.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta")
+const bare = (name: string) => name.replace(/^bert\./, "")
+
+describe("an encoder's folder is read", () => {
+  it.each([
+    ["with the family's prefix", Folder.tensors()],
+    ["without it", Folder.tensors(bare)],
+    ["with gamma and beta", Folder.tensors(old)],
+    ["with gamma and beta and without the prefix", Folder.tensors((name) => bare(old(name)))],
+    ["in half precision", Folder.tensors(undefined, Folder.float16)],
+    ["in bfloat16", Folder.tensors(undefined, Folder.bfloat16)],
+    [
+      "with buffers and heads that we leave behind",
+      {
+        "bert.embeddings.position_ids": Folder.positionIds(16),
+        ...Folder.tensors(),
+        "cls.predictions.bias": Folder.float32("cls", [12]),
+        "classifier.weight": Folder.float32("classifier", [2, 8]),
+      },
+    ],
+  ])("%s", async (_, tensors) => {
+    await expectWhole(await load(Folder.write({ "model.safetensors": Folder.safetensors(tensors) })))
+  })
+
+  it("with its pooler, which new heads start from", async () => {
+    const tensors = {
+      ...Folder.tensors(bare),
+      "pooler.dense.weight": Folder.float32("pooler", [8, 8]),
+      "pooler.dense.bias": Folder.float32("poolerBias", [8]),
+    }
+    const checkpoint = await load(Folder.write({ "model.safetensors": Folder.safetensors(tensors) }))
+    const heads = { topic: { ...Head.classification(), labels: ["a", "b"] } }
+    const seed = Seed.make(1)
+    const weights = await weightsOf(await Effect.runPromise(Checkpoint.withHeads(checkpoint, heads, seed)))
+    expect(weights["head.topic.pooler.dense.weight"]!.data).toEqual(Folder.numbers("pooler", 64))
+    expect(weights["head.topic.pooler.dense.bias"]!.data).toEqual(Folder.numbers("poolerBias", 8))
+  })
+
+  it("with a vocab.txt, in the case that the tokenizer's settings say", async () => {
+    const cased = JSON.stringify({ do_lower_case: false })
+    const lowercase = async (config: string | undefined) => {
+      const { tokenizer } = await load(Folder.write({ "tokenizer_config.json": config }))
+      return (JSON.parse(tokenizer.json) as { normalizer: { lowercase: boolean } }).normalizer.lowercase
+    }
+    expect([await lowercase(cased), await lowercase(undefined)]).toEqual([false, true])
+  })
+})
+
+describe("an encoder's folder is refused in one sentence", () => {
+  it("when a file is missing", async () => {
+    expect(await refusal({ "model.safetensors": undefined, "pytorch_model.bin": "x" })).toBe(
+      './encoder: expected config.json and model.safetensors, got "config.json", "pytorch_model.bin", "vocab.txt". Convert pytorch_model.bin to safetensors first.',
+    )
+    expect(await refusal({ "vocab.txt": undefined })).toBe(
+      './encoder: expected a tokenizer.json or a vocab.txt, got "config.json", "model.safetensors".',
+    )
+  })
+
+  it("when its architecture is none that we have", async () => {
+    expect(await refusal({ "config.json": JSON.stringify({ ...Folder.config, model_type: "berd" }) })).toBe(
+      './encoder, config.json: expected a model_type among "bert", "distilbert", got "berd". Did you mean "bert"?',
+    )
+  })
+
+  it("when config.json is no JSON or says what cannot be computed", async () => {
+    expect(await refusal({ "config.json": "{" })).toMatch(/^\.\/encoder, config\.json: expected JSON, got /)
+    const relative = { ...Folder.config, position_embedding_type: "relative_key" }
+    expect(await refusal({ "config.json": JSON.stringify(relative) })).toBe(
+      './encoder, config.json, position_embedding_type: expected "absolute", got "relative_key".',
+    )
+  })
+
+  it("when weights are cut off", async () => {
+    const whole = Folder.safetensors(Folder.tensors())
+    expect(await refusal({ "model.safetensors": whole.subarray(0, whole.length - 10) })).toMatch(
+      /model\.safetensors.*: expected .*, got .*\. /,
+    )
+    expect(await refusal({ "model.safetensors": whole.subarray(0, 40) })).toMatch(/model\.safetensors.*: expected /)
+    expect(await refusal({ "model.safetensors": new Uint8Array(0) })).toMatch(/model\.safetensors.*: expected /)
+  })
+
+  it("when a weight is missing", async () => {
+    const { "bert.encoder.layer.0.output.dense.bias": _, ...others } = Folder.tensors()
+    expect(await refusal({ "model.safetensors": Folder.safetensors(others) })).toMatch(
+      /model\.safetensors: expected 21 tensors of a bert encoder, got a file without "bert\.encoder\.layer\.0\.output\.dense\.bias"\./,
+    )
+  })
+
+  it("when a weight has another shape or is no floating-point number", async () => {
+    const name = "bert.embeddings.word_embeddings.weight"
+    const other = { ...Folder.tensors(), [name]: Folder.float32(name, [13, 8]) }
+    expect(await refusal({ "model.safetensors": Folder.safetensors(other) })).toMatch(
+      /word_embeddings\.weight: expected floating-point numbers \[12, 8\], as config\.json says, got float32 \[13, 8\]\. The config/,
+    )
+    const position = "bert.embeddings.position_embeddings.weight"
+    const whole = { ...Folder.tensors(), [position]: Folder.positionIds(16) }
+    expect(await refusal({ "model.safetensors": Folder.safetensors(whole) })).toMatch(
+      /position_embeddings\.weight: expected/,
+    )
+  })
+
+  it("when one weight is there under two names", async () => {
+    const twice = { ...Folder.tensors(), ...Folder.tensors(bare) }
+    expect(await refusal({ "model.safetensors": Folder.safetensors(twice) })).toMatch(
+      /^\.\/encoder\/model\.safetensors: expected one tensor for bert\.embeddings\..*, got "bert\.embeddings\..*", "embeddings\./,
+    )
+  })
+
+  it("when the tokenizer has more tokens than the config", async () => {
+    const vocabulary = [...Folder.vocabulary, "more"].join("\n")
+    expect(await refusal({ "vocab.txt": vocabulary })).toBe(
+      "./encoder: expected a tokenizer of at most 12 tokens, as config.json says, got 13. The tokenizer and the config may be of two different encoders.",
+    )
+  })
+
+  it("when the tokenizer is of another kind", async () => {
+    const { tokenizer } = await load(Folder.write())
+    const bytes = tokenizer.json.replace('"model":{"type":"WordPiece"', '"model":{"type":"BPE"')
+    expect(await refusal({ "tokenizer.json": bytes })).toMatch(
+      /^\.\/encoder, tokenizer\.json, model\.type: expected "WordPiece", got "BPE"\. Only tokenizers of the BERT kind/,
+    )
+  })
+})
+
+const real = path.resolve(import.meta.dirname, "../../../shared/data/minilm_folder_no_weights")
+
+describe("a folder of the world's", () => {
+  it.skipIf(!existsSync(real))(
+    "MiniLM, with random weights of its names and shapes, answers",
+    async () => {
+      const folder = Folder.newFolder()
+      for (const name of ["config.json", "tokenizer.json", "tokenizer_config.json"]) {
+        writeFileSync(path.join(folder, name), readFileSync(path.join(real, name)))
+      }
+      const header = JSON.parse(readFileSync(path.join(real, "safetensors_header.json"), "utf8")) as Readonly<
+        Record<string, { readonly dtype: string; readonly shape: ReadonlyArray<number> }>
+      >
+      const stored = Object.entries(header).flatMap(([name, { dtype, shape }]) => {
+        if (name === "__metadata__") return []
+        return [[name, dtype === "I64" ? Folder.positionIds(512) : Folder.float32(name, shape)] as const]
+      })
+      writeFileSync(path.join(folder, "model.safetensors"), Folder.safetensors(Object.fromEntries(stored)))
+
+      const checkpoint = await load({ path: folder, written: "./minilm" })
+      expect(checkpoint.config.dimensions).toMatchObject({
+        blocks: 6,
+        hidden: 384,
+        heads: 12,
+        headSize: 32,
+        vocab: 30522,
+      })
+      const left = stored.map(([name]) => name).filter((name) => name !== "embeddings.position_ids")
+      expect(Object.keys(await weightsOf(checkpoint)).sort()).toEqual(left.map((name) => `bert.${name}`).sort())
+
+      const heads = { topic: { ...Head.classification(), labels: ["a", "b"] } }
+      const out = Folder.newFolder()
+      await Effect.runPromise(
+        Effect.gen(function* () {
+          const headed = yield* Checkpoint.withHeads(checkpoint, heads, Seed.make(1))
+          for (const [name, content] of yield* Checkpoint.Checkpoint.write(headed)) {
+            writeFileSync(path.join(out, name), yield* Artifact.contentBytes(content))
+          }
+        }),
+      )
+      const answers = await Effect.runPromise(
+        Predict.texts({ folder: out, texts: ["A café near the Ångström lab.", ""] }).pipe(
+          Effect.provide(SessionProcess.layer({ threads: 2 })),
+        ),
+      )
+      for (const { tasks } of answers) {
+        const topic = tasks["topic"]!
+        expect(topic._tag === "classification" && Object.values(topic.probabilities).every(Number.isFinite)).toBe(true)
+      }
+    },
+    180_000,
+  )
+})

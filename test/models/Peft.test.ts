@@ -1,0 +1,134 @@
+import * as Artifact from "@thaw/core/Artifact"
+import type * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Lora from "@thaw/models/Lora"
+import * as Network from "@thaw/models/Network"
+import * as EncoderConfig from "@thaw/models/EncoderConfig"
+import * as Parameter from "@thaw/models/Parameter"
+import * as Peft from "@thaw/models/Peft"
+import * as Seed from "@thaw/core/Seed"
+import * as Safetensors from "@thaw/onnx/Safetensors"
+import * as Tensor from "@thaw/onnx/Tensor"
+import { Effect } from "effect"
+import { describe, expect, it } from "vitest"
+import * as Golden from "./golden.ts"
+import * as GoldenLora from "./lora.ts"
+
+const folder = async (checkpoint: Checkpoint.Checkpoint, task?: string) => {
+  const files = await Effect.runPromise(Effect.flatMap(Peft.of(checkpoint, task), Peft.Peft.write))
+  const text = await Effect.runPromise(Artifact.readText(files, "adapter_config.json"))
+  const bytes = await Effect.runPromise(Artifact.readBytes(files, "adapter_model.safetensors"))
+  const { tensors } = await Effect.runPromise(Safetensors.decode(bytes))
+  return { names: [...files.keys()], config: JSON.parse(text) as Peft.Config, tensors }
+}
+const trained = async () => GoldenLora.checkpointOf(await GoldenLora.final())
+
+/** A checkpoint whose numbers do not matter. */
+const random = (family: Golden.FamilyName, targets: ReadonlyArray<Lora.Target>): Checkpoint.Checkpoint => {
+  const lora = { ...GoldenLora.settings, targets: targets as unknown as Lora.Settings["targets"] }
+  const given = GoldenLora.checkpointOf({}, { ...Golden.configOf(family), lora })
+  const checkpoint = { ...given, heads: { topic: Golden.heads["topic"]! } }
+  const parameters = [...Network.parameters(EncoderConfig.network(given.config))]
+  const names = family === "bert" ? ["pooler.dense", "classifier"] : ["pre_classifier", "classifier"]
+  const ofHead = names.flatMap((name) => {
+    const rows = name === "classifier" ? 3 : 32
+    return [
+      [`head.topic.${name}.weight`, Tensor.float32([rows, 32], new Float32Array(rows * 32))] as const,
+      [`head.topic.${name}.bias`, Tensor.float32([rows], new Float32Array(rows))] as const,
+    ]
+  })
+  const ofEncoder = parameters.map((each) => [each.name, Parameter.initialise(each, Seed.make(1))] as const)
+  return { ...checkpoint, weights: Artifact.bytes(Safetensors.encode(Object.fromEntries([...ofEncoder, ...ofHead]))) }
+}
+
+describe("adapters in PEFT's form", () => {
+  it("laid over the encoder that training started with give PyTorch's logits", async () => {
+    const { config, tensors } = await folder(await trained(), "topic")
+    const weights: Record<string, Tensor.Tensor> = { ...(await Golden.weightsOf("bert", "initial")) }
+    const scale = config.lora_alpha / config.r
+    for (const [name, A] of Object.entries(tensors)) {
+      const module = /^base_model\.model\.(.+)\.lora_A\.weight$/.exec(name)?.[1]
+      if (module === undefined) continue
+      const [a, b] = [A, tensors[`base_model.model.${module}.lora_B.weight`]!].map(Tensor.numbers)
+      const inputs = A.shape[1]!
+      const base = weights[`${module}.weight`]!
+      const sum = Tensor.numbers(base).map((value, at) => {
+        const [row, column] = [Math.floor(at / inputs), at % inputs]
+        const low = Array.from(
+          { length: config.r },
+          (_, rank) => b![row * config.r + rank]! * a![rank * inputs + column]!,
+        )
+        return value + scale * low.reduce((total, each) => total + each, 0)
+      })
+      weights[`${module}.weight`] = Tensor.float32(base.shape, sum)
+    }
+    weights["head.topic.classifier.weight"] = tensors["base_model.model.classifier.weight"]!
+    weights["head.topic.classifier.bias"] = tensors["base_model.model.classifier.bias"]!
+    weights["head.topic.pooler.dense.weight"] = tensors["base_model.model.bert.pooler.dense.weight"]!
+    weights["head.topic.pooler.dense.bias"] = tensors["base_model.model.bert.pooler.dense.bias"]!
+    const logits = await GoldenLora.answers(GoldenLora.checkpointOf(weights, Golden.configOf("bert")))
+    const expected = await Golden.weightsOf("bert", "lora.logits")
+    expect(GoldenLora.difference(logits["logits.topic"]!, expected["logits.topic"]!)).toBeLessThan(1e-5)
+  })
+
+  it("have PEFT's files, settings and names", async () => {
+    const { names, config, tensors } = await folder(await trained(), "topic")
+    expect(names).toEqual(["adapter_config.json", "adapter_model.safetensors"])
+    expect(config).toEqual({
+      peft_type: "LORA",
+      task_type: "SEQ_CLS",
+      r: 4,
+      lora_alpha: 8,
+      lora_dropout: 0,
+      // BERT has a second `output.dense`, of attention, which is not adapted.
+      target_modules: ["0.output.dense", "1.output.dense", "query", "value"],
+      modules_to_save: ["bert.pooler.dense", "classifier"],
+      bias: "none",
+      fan_in_fan_out: false,
+      inference_mode: true,
+      base_model_name_or_path: null,
+    })
+    const query = "base_model.model.bert.encoder.layer.0.attention.self.query"
+    expect(tensors[`${query}.lora_A.weight`]!.shape).toEqual([4, 32])
+    expect(tensors[`${query}.lora_B.weight`]!.shape).toEqual([32, 4])
+    expect(Object.keys(tensors)).toHaveLength(2 * 6 + 4)
+  })
+
+  it("keep all heads under their own names where none is chosen", async () => {
+    const { config, tensors } = await folder(await trained())
+    expect(config.task_type).toBeNull()
+    expect(config.modules_to_save).toContain("head.entities.classifier")
+    expect(tensors["base_model.model.head.topic.classifier.weight"]!.shape).toEqual([3, 32])
+    expect((await folder(await trained(), "entities")).config).toMatchObject({
+      task_type: "TOKEN_CLS",
+      modules_to_save: ["classifier"],
+    })
+  })
+
+  it.each([
+    ["bert", Lora.targets, ["key", "output.dense", "intermediate.dense", "query", "value"]],
+    ["bert", ["attentionOutput"], ["attention.output.dense"]],
+    ["distilbert", ["query", "intermediate"], ["lin1", "q_lin"]],
+  ] as const)("of %s with %s name modules that no other module ends like", async (family, targets, ends) => {
+    const { config } = await folder(random(family, targets))
+    expect([...config.target_modules].sort()).toEqual([...ends].sort())
+    expect(config.modules_to_save).toEqual(
+      family === "bert" ? ["bert.pooler.dense", "classifier"] : ["pre_classifier", "classifier"],
+    )
+  })
+
+  it("are read back as they were written", async () => {
+    const given = await Effect.runPromise(Peft.of(await trained(), "topic"))
+    const files = await Effect.runPromise(Peft.Peft.write(given))
+    expect(await Effect.runPromise(Peft.Peft.read(files))).toEqual(given)
+  })
+
+  it("are refused of a checkpoint without any, and for a task without a head", async () => {
+    const bare = GoldenLora.checkpointOf(await Golden.weightsOf("bert", "initial"), Golden.configOf("bert"))
+    const message = async (checkpoint: Checkpoint.Checkpoint, task?: string) =>
+      (await Effect.runPromise(Effect.flip(Peft.of(checkpoint, task)))).message
+    expect(await message(bare)).toMatch(
+      /expected a checkpoint that has low-rank adapters, got one without\. Train with/,
+    )
+    expect(await message(await trained(), "topics")).toMatch(/got "topics"\. Did you mean "topic"/)
+  })
+})
