@@ -1,0 +1,89 @@
+/** Evaluation on held-out examples: of a checkpoint's heads, and of an encoder that has none. */
+import * as Artifact from "@thaw/core/Artifact"
+import * as Dataset from "@thaw/core/Dataset"
+import { RunEvents } from "@thaw/core/RunEvent"
+import * as Step from "@thaw/core/Step"
+import * as Checkpoint from "@thaw/models/Checkpoint"
+import { Sessions } from "@thaw/onnx/Session"
+import { Effect, Schema } from "effect"
+import * as Batch from "./Batch.ts"
+import * as Environment from "./Environment.ts"
+import * as Evaluation from "./Evaluation.ts"
+import * as Untrained from "./freeze/Untrained.ts"
+import * as Inference from "./Inference.ts"
+import * as Scores from "./Scores.ts"
+import * as ZeroShot from "./ZeroShot.ts"
+
+/**
+ * `Evaluate.tasks({ trained, test: { topic: topics.test } })`: accuracy, macro-F1 and confusion matrix of every
+ * classification task, entity precision, recall and F1 of every token task, each over the examples that carry its label.
+ *
+ * Fails when a task has no head or one that never trained, when no example carries its label, and on a label that its
+ * head was not trained for.
+ */
+export const tasks = Step.make({
+  name: "Evaluate.tasks",
+  version: "1",
+  input: {
+    trained: Checkpoint.Checkpoint,
+    test: Artifact.record(Dataset.HeldOutExamples),
+  },
+  output: Scores.kind,
+  environment: Environment.sessions,
+  run: Effect.fnUntraced(function* ({ trained, test }) {
+    const { label, scratch } = yield* Step.StepRun
+    const events = yield* RunEvents
+    const answered = Object.keys(test).filter((task) => Object.hasOwn(trained.heads, task))
+    const untrained = Untrained.refusal(answered, Untrained.trained(trained.training), label)
+    if (untrained !== undefined) return yield* untrained
+    const tokenizer = yield* Checkpoint.tokenizer(trained)
+    const encoding = { tokenizer, limit: { maxTokens: Checkpoint.maxTokens(trained, tokenizer) } }
+    const corpora = yield* Batch.encode(test, trained.heads, encoding, label)
+    const sessions = yield* Sessions
+    const device = yield* sessions.open
+    yield* device.load((yield* Checkpoint.onDisk(trained, scratch)).weights)
+    const answering = yield* Inference.open(device, trained, tokenizer.padId)
+    const scores = yield* Evaluation.scores(answering, corpora)
+    for (const { task, examples, metrics } of scores) {
+      yield* Evaluation.requireExamples(examples, task, label)
+      yield* events.emit({ _tag: "evaluated", step: label, phase: null, task, split: "test", metrics })
+    }
+    return { tasks: scores }
+  }, Effect.scoped),
+})
+
+/**
+ * `Evaluate.zeroShot({ encoder, test, task, descriptions: { billing: "a question about an invoice", … }, pooling: "mean" })`:
+ * how far an encoder gets without a head: each text gets the label whose description is most similar to it, by the cosine
+ * of their vectors of the topmost block. Similarities are no probabilities, so there is no `loss`.
+ *
+ * Fails with fewer than two descriptions, when no example carries the task's label, and on a label without description.
+ */
+export const zeroShot = Step.make({
+  name: "Evaluate.zeroShot",
+  version: "1",
+  input: {
+    encoder: Checkpoint.Checkpoint,
+    test: Dataset.HeldOutExamples,
+    task: Schema.String,
+    /** By label. */
+    descriptions: Schema.Record(Schema.String, Schema.String),
+    pooling: Schema.Literals(["mean", "cls"]),
+  },
+  output: Scores.kind,
+  environment: Environment.sessions,
+  run: Effect.fnUntraced(function* (given) {
+    const { label } = yield* Step.StepRun
+    const scores = yield* ZeroShot.scores(given, label)
+    const { emit } = yield* RunEvents
+    yield* emit({
+      _tag: "evaluated",
+      step: label,
+      phase: null,
+      task: given.task,
+      split: "test",
+      metrics: scores.metrics,
+    })
+    return { tasks: [scores] }
+  }),
+})

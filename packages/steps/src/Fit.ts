@@ -1,0 +1,132 @@
+/** Classifiers fitted on features: the baseline without any training of the encoder. */
+import * as Artifact from "@thaw/core/Artifact"
+import * as Dataset from "@thaw/core/Dataset"
+import { InvalidData } from "@thaw/core/Errors"
+import * as Problem from "@thaw/core/Problem"
+import { RunEvents } from "@thaw/core/RunEvent"
+import * as Step from "@thaw/core/Step"
+import { Effect, Schema } from "effect"
+import * as Batch from "./Batch.ts"
+import * as Evaluation from "./Evaluation.ts"
+import * as Features from "./Features.ts"
+import * as Logistic from "./fit/Logistic.ts"
+import * as Scores from "./Scores.ts"
+
+const positive = Schema.Number.check(Schema.isGreaterThan(0))
+
+/** A fitted classifier, as JSON: what it says and what it may be asked about. */
+export const Classifier = Schema.Struct({
+  task: Schema.String,
+  /** Sorted; classes stand in this order. */
+  labels: Schema.Array(Schema.String),
+  /** Whose vectors it reads, of which encoder, pooled how. */
+  group: Schema.String,
+  encoder: Schema.String,
+  pooling: Schema.Literals(["mean", "cls"]),
+  l2: Schema.Number,
+  /** Examples it was fitted on. */
+  examples: Schema.Int,
+  /** [classes][hidden] */
+  coefficients: Schema.Array(Schema.Array(Schema.Number)),
+  intercepts: Schema.Array(Schema.Number),
+  objective: Schema.Number,
+  iterations: Schema.Int,
+  converged: Schema.Boolean,
+})
+export type Classifier = typeof Classifier.Type
+
+export const kind = Artifact.json("classifier", Classifier)
+
+/** The examples that carry the task's label, by row. */
+const labelled = (features: Features.Features, task: string) =>
+  Dataset.rowsOf(features).flatMap(({ id, labels }, row) =>
+    Object.hasOwn(labels, task) ? [{ id, row, label: labels[task]! }] : [],
+  )
+
+/**
+ * `Fit.logisticRegression({ features, task: "topic" })`: multinomial logistic regression of a task's labels on one group's
+ * vectors, with the penalty l2/2 · ‖W‖² (1 unless given; scikit-learn's C is 1/l2). `group` is the topmost that was encoded
+ * unless given. Vectors are taken as they are, neither centred nor scaled.
+ *
+ * Deterministic. Fails when the features have no such group and when fewer than two labels occur; one that has not
+ * converged after `maxIterations` (1000) is told as a notice.
+ */
+export const logisticRegression = Step.make({
+  name: "Fit.logisticRegression",
+  version: "1",
+  input: {
+    features: Features.TrainFeatures,
+    task: Schema.String,
+    group: Schema.optionalKey(Schema.String),
+    l2: Schema.optionalKey(positive),
+    /** Largest partial derivative of the mean loss where it counts as converged; 1e-6 unless given. */
+    tolerance: Schema.optionalKey(positive),
+    maxIterations: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
+  },
+  output: kind,
+  run: Effect.fnUntraced(function* ({ features, task, l2 = 1, tolerance = 1e-6, maxIterations = 1000, ...given }) {
+    const { label: step } = yield* Step.StepRun
+    const where = `${step}, task ${task}`
+    yield* Dataset.requireTask(features, task, where)
+    const rows = labelled(features, task)
+    const labels = [...new Set(rows.map(({ label }) => label))].sort()
+    if (labels.length < 2) {
+      const got = Problem.list(labels) || "none"
+      return yield* new InvalidData({ where, expected: "at least two labels", got, advice: "" })
+    }
+    const group = given.group ?? Features.groupsOf(features).at(-1)!
+    const matrix = yield* Features.matrix(features, group, step)
+    const { hidden: size } = matrix
+    const vectors = new Float32Array(rows.length * size)
+    rows.forEach(({ row }, at) => vectors.set(Features.vector(matrix, row), at * size))
+    const classes = new Map(labels.map((label, at) => [label, at]))
+    const truth = rows.map(({ label }) => classes.get(label)!)
+    const fitted = Logistic.fit({ vectors, size, truth, classes: labels.length, l2 }, { tolerance, maxIterations })
+    if (!fitted.converged) {
+      const message = `not converged after ${fitted.iterations} iterations; a larger l2 or tolerance converges sooner.`
+      yield* (yield* RunEvents).emit({ _tag: "noticed", step, message })
+    }
+    return { task, labels, group, ...Features.originOf(features), l2, examples: rows.length, ...fitted }
+  }),
+})
+
+/**
+ * `Fit.evaluate({ classifier, test })`: scores of a fitted classifier on held-out features, in the form of
+ * `Evaluate.tasks`.
+ *
+ * Fails when the features are of another encoder, another pooling or lack the classifier's group, when no example
+ * carries the task's label, and on a label that it was not fitted on.
+ */
+export const evaluate = Step.make({
+  name: "Fit.evaluate",
+  version: "1",
+  input: { classifier: kind, test: Features.HeldOutFeatures },
+  output: Scores.kind,
+  run: Effect.fnUntraced(function* ({ classifier, test }) {
+    const { label: step } = yield* Step.StepRun
+    const { emit } = yield* RunEvents
+    const { task, labels } = classifier
+    const { encoder, pooling } = Features.originOf(test)
+    if (encoder !== classifier.encoder || pooling !== classifier.pooling) {
+      return yield* new InvalidData({
+        where: step,
+        expected: `features of the encoder that the classifier was fitted on, pooled by ${classifier.pooling}`,
+        got: encoder === classifier.encoder ? `features pooled by ${pooling}` : "features of another encoder",
+        advice: "Encode both parts with the same encoder and pooling.",
+      })
+    }
+    yield* Dataset.requireTask(test, task, `${step}, task ${task}`)
+    const matrix = yield* Features.matrix(test, classifier.group, step)
+    const classes = new Map(labels.map((label, at) => [label, at]))
+    const answers = yield* Effect.forEach(labelled(test, task), ({ id, row, label }) =>
+      Effect.map(Batch.classOf(label, classes, `${step}, task ${task}, example ${id}`), (truth) => ({
+        truth,
+        scores: Logistic.scores(classifier, Features.vector(matrix, row)),
+      })),
+    )
+    yield* Evaluation.requireExamples(answers.length, task, step)
+    const scores = Evaluation.classification(task, labels, answers)
+    yield* emit({ _tag: "evaluated", step, phase: null, task, split: "test", metrics: scores.metrics })
+    return { tasks: [scores] }
+  }),
+})

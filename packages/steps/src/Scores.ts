@@ -1,0 +1,33 @@
+/** What evaluating a checkpoint on held-out examples gives: figures per task, as a small JSON artifact. */
+import { Schema } from "effect"
+import * as Artifact from "@thaw/core/Artifact"
+
+export const LabelScores = Schema.Struct({
+  label: Schema.String,
+  precision: Schema.Number,
+  recall: Schema.Number,
+  f1: Schema.Number,
+  /** How many units carry this label in truth. */
+  support: Schema.Int,
+})
+
+export const TaskScores = Schema.Struct({
+  task: Schema.String,
+  head: Schema.Literals(["classification", "tokenClassification"]),
+  /** How many examples carry a label for the task. */
+  examples: Schema.Int,
+  /** `accuracy`, `macroF1`, `loss` for classification; `entityPrecision`, `entityRecall`, `entityF1`, `tokenAccuracy`, `loss` for tags. */
+  metrics: Schema.Record(Schema.String, Schema.Number),
+  /** The same figures for always answering the most frequent label of these examples; empty for tags. */
+  majority: Schema.Record(Schema.String, Schema.Number),
+  /** Per class, or per entity type. */
+  perLabel: Schema.Array(LabelScores),
+  /** `confusion[truth][prediction]` in the order of `perLabel`; empty for tags. */
+  confusion: Schema.Array(Schema.Array(Schema.Int)),
+})
+export type TaskScores = typeof TaskScores.Type
+
+export const Scores = Schema.Struct({ tasks: Schema.Array(TaskScores) })
+export type Scores = typeof Scores.Type
+
+export const kind = Artifact.json("scores", Scores)

@@ -1,0 +1,219 @@
+/**
+ * The timeline of a plan: phase by phase what trains, how fast, how much of it, and what it will cost, before anything
+ * runs. Reads wiring, configs and what the store already has; what it cannot know it calls unknown and says which step
+ * would tell.
+ */
+import type * as Dag from "@thaw/core/Dag"
+import * as Forecast from "@thaw/models/Forecast"
+import * as Group from "@thaw/models/Group"
+import type * as LearningRate from "@thaw/models/LearningRate"
+import { Option, Schema } from "effect"
+import * as Freeze from "./Freeze.ts"
+import * as Roles from "./freeze/Roles.ts"
+import * as Untrained from "./freeze/Untrained.ts"
+import * as Rates from "./Rates.ts"
+import * as Sample from "./Sample.ts"
+import * as Cost from "./timeline/Cost.ts"
+import * as Estimate from "./timeline/Estimate.ts"
+import * as Facts from "./timeline/Facts.ts"
+import * as Network from "./timeline/Network.ts"
+import * as Weights from "./timeline/Weights.ts"
+import * as Settings from "./training/Settings.ts"
+
+export interface Timeline {
+  readonly phases: ReadonlyArray<Phase>
+}
+
+/** A phase of training: a step run. */
+export interface Phase {
+  readonly step: string
+  /** The first phase of the chain it belongs to. */
+  readonly chain: string
+  /** As its title says: `backbone frozen`. */
+  readonly frozen: string
+  /** Undefined where the encoder is not known: then only what the settings say is. */
+  readonly known: Known | undefined
+  /** The step that would tell what encoder it is. */
+  readonly until: string
+  readonly settings: Settings.Settings
+}
+
+export interface Known {
+  /** Every group, bottom to top. */
+  readonly groups: ReadonlyArray<GroupState>
+  readonly roles: Roles.Roles
+  readonly updates: Estimate.Estimate
+  readonly trainedParameters: Estimate.Estimate
+  readonly weights: ReadonlyArray<Weights.EffectiveWeight>
+  readonly cost: Cost.Cost
+}
+
+export interface GroupState {
+  readonly group: Group.Group
+  readonly state: "frozen" | "trains" | "adapters"
+  /** Lowest and highest over the phase's updates; absent where it is frozen. */
+  readonly rate?: { readonly lowest: number; readonly highest: number }
+  readonly weightDecay: number
+  readonly dropout: number
+  readonly parameters: Estimate.Estimate
+}
+
+const isPhase = ({ step }: Dag.Node): boolean => step.name === "Train.phase"
+
+/** Whether the node's data is worth reading for a timeline. */
+export const wantsFacts = isPhase
+
+/**
+ * The timeline of every phase in the Dag.
+ *
+ * Throws `PipelineInvalid` where a phase contradicts itself, or a head is evaluated that will not have trained.
+ */
+export const of = (dag: Dag.Dag, kept: Facts.Kept = new Map()): Timeline => {
+  for (const node of dag.nodes) checkEvaluation(node)
+  return {
+    phases: dag.nodes.filter(isPhase).flatMap((node) => {
+      const settings = Option.getOrUndefined(
+        Schema.decodeUnknownOption(Schema.Struct(Settings.fields))(node.parameters),
+      )
+      // A phase of another version of the package: what it was told reads differently.
+      return settings === undefined ? [] : [phaseOf(node, settings, kept)]
+    }),
+  }
+}
+
+const checkEvaluation = (node: Dag.Node): void => {
+  const before = node.needs.find(({ field }) => field === "trained")?.from.forecast
+  if (node.step.name !== "Evaluate.tasks" || !Forecast.is(before)) return
+  const tasks = fieldsOf(node).flatMap((field) => (field.startsWith("test.") ? [field.slice("test.".length)] : []))
+  const withHeads = tasks.filter((task) => Object.hasOwn(before.heads, task))
+  const refusal = Untrained.refusal(withHeads, before.trained, node.label)
+  if (refusal !== undefined) throw refusal
+}
+
+const fieldsOf = (node: Dag.Node): ReadonlyArray<string> => [
+  ...node.needs.map(({ field }) => field),
+  ...Object.keys(node.values),
+]
+
+const phaseOf = (node: Dag.Node, settings: Settings.Settings, kept: Facts.Kept): Phase => {
+  const given = node.needs.find(({ field }) => field === "checkpoint")
+  const before = given?.from.forecast
+  return {
+    step: node.label,
+    chain: firstOf(node).label,
+    frozen: Freeze.describe(settings.trains),
+    known: Forecast.is(before) ? knownOf(node, settings, before, kept) : undefined,
+    until: given?.from.label ?? node.label,
+    settings,
+  }
+}
+
+/** The phase that the chain of phases begins with. */
+const firstOf = (node: Dag.Node): Dag.Node => {
+  let first = node
+  for (;;) {
+    const before = first.needs.find(({ field }) => field === "checkpoint")?.from
+    if (before === undefined || !isPhase(before)) return first
+    first = before
+  }
+}
+
+const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.Forecast, kept: Facts.Kept): Known => {
+  const { blocks } = before.config.dimensions
+  const roles = Roles.of(settings, Roles.world(before, settings, fieldsOf(node)), node.label)
+  const drawn = [...roles.drawn, ...roles.rehearsed.map(({ task }) => task)].sort()
+  const origins = new Map(drawn.map((task) => [task, Facts.origin(node, `train.${task}`, kept)]))
+  const sizes = new Map([...origins].map(([task, origin]) => [task, sizeOf(origin, task, node)]))
+  const counted = [...sizes].map(([task, size]) => Estimate.all([size], (count) => count * Weights.rateOf(roles, task)))
+  const updates = updatesOf(settings, counted)
+  const heads = Object.fromEntries(
+    Object.entries(before.heads).map(([task, head]) => [
+      task,
+      { ...head, labels: head.labels ?? Facts.origin(node, `train.${task}`, kept)?.facts?.tasks[task]?.labels },
+    ]),
+  )
+  const parameters = Network.parameters(before, heads)
+  const shape = shapeOf(settings, updates)
+  const groups = Group.all(blocks, Object.keys(before.heads)).map((group): GroupState => {
+    const isHead = Group.taskOf(group) !== undefined
+    const trains = roles.trainable.includes(group)
+    const adapts = settings.lora !== undefined && group.startsWith("block.")
+    const base = Rates.baseOf(settings.rates, settings.learningRate, group, blocks)
+    const moves = trains || adapts
+    return {
+      group,
+      state: trains ? "trains" : adapts ? "adapters" : "frozen",
+      ...(moves ? { rate: { lowest: shape.lowest * base, highest: shape.highest * base } } : {}),
+      weightDecay: moves ? settings.adamW.weightDecay : 0,
+      dropout: trains ? (isHead ? settings.dropout.head : settings.dropout.hidden) : 0,
+      parameters: parameters.get(group)!,
+    }
+  })
+  const trained = groups.filter(({ state }) => state === "trains").map(({ parameters: count }) => count)
+  const adapters = settings.lora === undefined ? 0 : Network.adapterParameters(before, settings.lora)
+  const trainedParameters = Estimate.sum([...trained, Estimate.exact(adapters)])
+  return {
+    groups,
+    roles,
+    updates,
+    trainedParameters,
+    weights: Weights.of(settings, roles, sizes, origins),
+    cost: Cost.of({
+      settings,
+      before,
+      roles,
+      heads,
+      groups,
+      origins: [...origins.values()],
+      updates,
+      trainedParameters,
+    }),
+  }
+}
+
+const sizeOf = (origin: Facts.Origin | undefined, task: string, node: Dag.Node): Estimate.Estimate => {
+  if (origin === undefined) return Estimate.unknown(node.label)
+  return origin.facts === undefined
+    ? Estimate.unknown(origin.step)
+    : Estimate.exact(origin.facts.tasks[task]?.examples ?? 0)
+}
+
+const updatesOf = (
+  { length, batch, accumulate }: Settings.Settings,
+  sizes: ReadonlyArray<Estimate.Estimate>,
+): Estimate.Estimate => {
+  if ("updates" in length) return Estimate.exact(length.updates)
+  const epochs = "epochs" in length ? length.epochs : length.converged.maxEpochs
+  const most = Estimate.known(epochs, "epochs" in length ? "exact" : "atMost")
+  return Estimate.all([most, ...sizes], (times, ...counts) =>
+    Math.max(1, Math.round(Sample.updatesPerEpoch(counts, batch * accumulate) * times)),
+  )
+}
+
+/** Updates to look at where their number is not known. */
+const assumedUpdates = 1000
+
+/** Of a longer phase about so many updates are looked at, evenly. */
+const mostLookedAt = 10_000
+
+/** The learning rate's lowest and highest over the phase, for a base of 1. */
+const shapeOf = (
+  settings: Settings.Settings,
+  updates: Estimate.Estimate,
+): { readonly lowest: number; readonly highest: number } => {
+  const total = updates._tag === "Known" ? updates.value : assumedUpdates
+  const told = {
+    ...settings,
+    rates: Rates.uniform(),
+    learningRate: { ...settings.learningRate, base: 1 } satisfies LearningRate.LearningRate,
+  }
+  const stride = Math.max(1, Math.floor(total / mostLookedAt))
+  let lowest = Number.POSITIVE_INFINITY
+  let highest = 0
+  for (let update = 0; update < total; update += stride) {
+    const rate = Rates.at(told, Group.embeddings, 0, update, total)
+    lowest = Math.min(lowest, rate)
+    highest = Math.max(highest, rate)
+  }
+  return { lowest, highest }
+}

@@ -1,0 +1,280 @@
+/**
+ * What each group and each task does in a phase: who trains, who is drawn, who only stays. Checked here, once, for plans
+ * and for the phase itself; what contradicts itself is refused with a sentence.
+ */
+import { PipelineInvalid } from "@thaw/core/Errors"
+import * as Problem from "@thaw/core/Problem"
+import type { Forecast } from "@thaw/models/Forecast"
+import * as Group from "@thaw/models/Group"
+import * as Lora from "@thaw/models/Lora"
+import type { Settings } from "../training/Settings.ts"
+import * as Pattern from "./Pattern.ts"
+
+/** What the roles depend on besides the settings. */
+export interface World {
+  /** Of the encoder. */
+  readonly blocks: number
+  /** Tasks with training examples. */
+  readonly tasks: ReadonlyArray<string>
+  /** Tasks that have a head, with or without examples here. */
+  readonly heads: ReadonlyArray<string>
+  /** Tasks that are scored at the phase's end. */
+  readonly scored: ReadonlyArray<string>
+  /** Updates that each group has had before. */
+  readonly updates: Readonly<Record<Group.Group, number>>
+}
+
+export interface Roles {
+  /** Groups that train, bottom to top. */
+  readonly trainable: ReadonlyArray<Group.Group>
+  /** Tasks that are drawn because their heads train, sorted. */
+  readonly drawn: ReadonlyArray<string>
+  /** Tasks with a frozen head that are drawn all the same, sorted, with their rates. */
+  readonly rehearsed: ReadonlyArray<{ readonly task: string; readonly rate: number }>
+  /** Whether something in the encoder moves, adapters included. */
+  readonly encoderMoves: boolean
+  /** Tasks whose trained heads stay while the encoder moves below them. */
+  readonly atRisk: ReadonlyArray<string>
+  /** Sentences about what is risky, or looks so and is not. */
+  readonly remarks: ReadonlyArray<Remark>
+}
+
+export interface Remark {
+  readonly risky: boolean
+  readonly message: string
+}
+
+type Told = Pick<
+  Settings,
+  "trains" | "tasks" | "lora" | "rehearse" | "rates" | "weights" | "labelSmoothing" | "noWorseThan"
+>
+
+/**
+ * The world as it is known before the phase runs.
+ *
+ * @param fields of the phase's inputs: `train.<task>`, `validation.<task>`
+ */
+export const world = (before: Forecast, { weights }: Told, fields: ReadonlyArray<string>): World => {
+  const under = (name: string) =>
+    fields.flatMap((field) => (field.startsWith(`${name}.`) ? [field.slice(name.length + 1)] : []))
+  const tasks = [...new Set([...under("train"), ...Object.keys(weights)])]
+  return {
+    blocks: before.config.dimensions.blocks,
+    tasks,
+    heads: [...new Set([...tasks, ...Object.keys(before.heads)])],
+    scored: [...new Set([...under("validation"), ...Object.keys(weights)])],
+    updates: Object.fromEntries(before.trained.map((group) => [group, 1])),
+  }
+}
+
+/**
+ * Throws `PipelineInvalid`.
+ *
+ * @param where the phase, for messages
+ */
+export const of = (told: Told, world: World, where: string): Roles => {
+  checkTasks(told, world, where)
+  // Heads of tasks that the phase does not draw stay, unless they are named one by one.
+  const asked = Pattern.groups(told.trains, world.blocks, world.tasks, where)
+  const named = new Set(told.trains.filter((pattern) => world.tasks.includes(Group.taskOf(pattern) ?? "")))
+  const isLeft = (group: Group.Group) => {
+    const task = Group.taskOf(group)
+    return told.tasks !== undefined && task !== undefined && !told.tasks.includes(task)
+  }
+  const idle = asked.find((group) => isLeft(group) && named.has(group))
+  if (idle !== undefined) {
+    const task = Group.taskOf(idle)!
+    throw refused(
+      where,
+      `${idle} to be frozen, since task ${task} is not drawn`,
+      "a head that trains",
+      `Add ${JSON.stringify(task)} to tasks, or take ${JSON.stringify(idle)} out of train.`,
+    )
+  }
+  const trainable = asked.filter((group) => !isLeft(group))
+  const trainedHeads = trainable.flatMap((group) => Group.taskOf(group) ?? [])
+  const inEncoder = trainable.filter((group) => Group.taskOf(group) === undefined)
+  checkTrainable(told, trainable, inEncoder, where)
+
+  const withoutHead = told.tasks?.find((task) => !trainedHeads.includes(task))
+  if (withoutHead !== undefined) {
+    throw refused(
+      where,
+      `a head that trains for task ${JSON.stringify(withoutHead)}, which is drawn`,
+      `${Group.head(withoutHead)} frozen`,
+      `Draw it with rehearse: { ${withoutHead}: 1 } to hold the encoder in place, or add ${JSON.stringify(Group.head(withoutHead))} to train.`,
+    )
+  }
+  const encoderMoves = inEncoder.length > 0 || told.lora !== undefined
+  const rehearsed = rehearsals(told, trainedHeads, encoderMoves, where)
+  if (trainedHeads.length === 0 && rehearsed.length === 0) {
+    throw refused(
+      where,
+      "a task to draw",
+      `frozen heads only, while ${Problem.list(inEncoder)} would train`,
+      "Let a head train, or rehearse a frozen one.",
+    )
+  }
+  checkRates(told, trainable, world, where)
+
+  const frozenHeads = world.heads.filter((task) => !trainedHeads.includes(task)).sort()
+  const trainedBefore = frozenHeads.filter((task) => (world.updates[Group.head(task)] ?? 0) > 0)
+  const atRisk = encoderMoves ? trainedBefore : []
+  return {
+    trainable,
+    drawn: [...trainedHeads].sort(),
+    rehearsed,
+    encoderMoves,
+    atRisk,
+    remarks: trainedBefore.map((task) =>
+      remark(
+        task,
+        encoderMoves,
+        rehearsed.some((each) => each.task === task),
+        world,
+      ),
+    ),
+  }
+}
+
+const remark = (task: string, encoderMoves: boolean, rehearsed: boolean, { scored }: World): Remark => {
+  const head = Group.head(task)
+  if (!encoderMoves)
+    return {
+      risky: false,
+      message: `${head} is frozen over a frozen encoder: its answers stay the same to the last bit.`,
+    }
+  const watched = scored.includes(task)
+    ? "Its validation score is taken at the end of every phase."
+    : "Nothing watches it: give the phase validation examples of the task."
+  return rehearsed
+    ? {
+        risky: false,
+        message: `${head} is frozen while the encoder moves below it; rehearsing its task holds the encoder in place. ${watched}`,
+      }
+    : {
+        risky: true,
+        message: `${head} was trained and is frozen while the encoder moves below it: it will read vectors that it was not trained on. ${watched}`,
+      }
+}
+
+const checkTasks = (told: Told, { tasks, scored }: World, where: string): void => {
+  const lists = {
+    tasks: told.tasks ?? [],
+    rehearse: Object.keys(told.rehearse),
+    weights: Object.keys(told.weights),
+    labelSmoothing: Object.keys(told.labelSmoothing),
+  }
+  const bound = told.noWorseThan?.tasks.find((task) => !scored.includes(task))
+  if (bound !== undefined) {
+    throw refused(
+      `${where}, noWorseThan`,
+      "tasks that have validation examples",
+      JSON.stringify(bound),
+      Problem.suggestion(bound, scored),
+    )
+  }
+  for (const [field, names] of Object.entries(lists)) {
+    const unknown = names.find((name) => !tasks.includes(name))
+    if (unknown !== undefined) {
+      throw refused(
+        `${where}, ${field}`,
+        "tasks that have training examples",
+        JSON.stringify(unknown),
+        Problem.suggestion(unknown, tasks),
+      )
+    }
+  }
+}
+
+const checkTrainable = (
+  told: Told,
+  trainable: ReadonlyArray<Group.Group>,
+  inEncoder: ReadonlyArray<Group.Group>,
+  where: string,
+): void => {
+  if (trainable.length === 0 && told.lora === undefined) {
+    throw refused(
+      where,
+      "something that trains",
+      "a phase in which everything is frozen",
+      "A plan in which nothing trains is Freeze.everything(): it has no phases.",
+    )
+  }
+  const problem = told.lora === undefined ? undefined : Lora.unknown(told.lora.targets)
+  if (problem !== undefined) {
+    throw refused(`${where}, lora`, `linear maps of a block: ${Lora.targets.join(", ")}`, problem.got, problem.advice)
+  }
+  if (told.lora !== undefined && inEncoder.length > 0) {
+    throw refused(
+      where,
+      "heads only to train beside adapters, which stand for the encoder's own weights",
+      Problem.list(inEncoder),
+      `Write train: ["heads"], or leave out lora.`,
+    )
+  }
+}
+
+const rehearsals = (
+  told: Told,
+  trainedHeads: ReadonlyArray<string>,
+  encoderMoves: boolean,
+  where: string,
+): Roles["rehearsed"] =>
+  Object.entries(told.rehearse)
+    .map(([task, rate]) => {
+      if (trainedHeads.includes(task)) {
+        throw refused(
+          `${where}, rehearse`,
+          `a task with a frozen head`,
+          `${JSON.stringify(task)}, whose head trains`,
+          "It is drawn as the mix says.",
+        )
+      }
+      if (!encoderMoves) {
+        throw refused(
+          `${where}, rehearse`,
+          "an encoder that moves",
+          `${JSON.stringify(task)} over a frozen encoder`,
+          "Nothing that the task's loss reaches would train; leave it out.",
+        )
+      }
+      return { task, rate }
+    })
+    .sort((a, b) => (a.task < b.task ? -1 : 1))
+
+const checkRates = (
+  told: Told,
+  trainable: ReadonlyArray<Group.Group>,
+  { blocks, tasks }: World,
+  where: string,
+): void => {
+  const all = Group.all(blocks, tasks)
+  for (const group of Object.keys(told.rates.groups ?? {})) {
+    if (trainable.includes(group)) continue
+    throw all.includes(group)
+      ? refused(
+          `${where}, rates`,
+          "rates of groups that train",
+          `one of ${group}, which is frozen`,
+          "Take the rate out, or let the group train.",
+        )
+      : refused(
+          `${where}, rates`,
+          "rates of groups of the network",
+          JSON.stringify(group),
+          Problem.suggestion(group, all),
+        )
+  }
+  if (told.rates.heads !== undefined && trainable.every((group) => Group.taskOf(group) === undefined)) {
+    throw refused(
+      `${where}, rates`,
+      "rates of groups that train",
+      "one of the heads, which are frozen",
+      "Take the rate out, or let a head train.",
+    )
+  }
+}
+
+const refused = (where: string, expected: string, got: string, advice = "") =>
+  new PipelineInvalid({ where, expected, got, advice })

@@ -1,0 +1,89 @@
+/** What is known of a phase's data before it runs: of datasets that are values, or whose step has a result in the store. */
+import { ArtifactStore } from "@thaw/core/ArtifactStore"
+import type * as Dag from "@thaw/core/Dag"
+import * as Dataset from "@thaw/core/Dataset"
+import type { ArtifactBroken } from "@thaw/core/Errors"
+import type * as Plan from "@thaw/core/Plan"
+import * as Step from "@thaw/core/Step"
+import { Effect } from "effect"
+
+export interface Facts {
+  /** By task: examples that carry its label, and how many different labels there are. */
+  readonly tasks: Readonly<Record<string, { readonly examples: number; readonly labels: number }>>
+  /** By task and another: examples that carry both labels. */
+  readonly together: Readonly<Record<string, Readonly<Record<string, number>>>>
+  readonly examples: number
+  /** Mean, over all examples. */
+  readonly words: number
+}
+
+export const of = (dataset: Dataset.Dataset): Facts => {
+  const rows = Dataset.rowsOf(dataset)
+  const { labels, tags } = Dataset.tasksOf(dataset)
+  const tasks = [...labels, ...tags]
+  const words = rows.reduce((sum, row) => sum + (row.tokens ?? Dataset.textOf(row).split(/\s+/)).length, 0)
+  const carries = (row: Dataset.Example, task: string) =>
+    Object.hasOwn(row.labels, task) || Object.hasOwn(row.tags, task)
+  const count = (...wanted: ReadonlyArray<string>) =>
+    rows.filter((row) => wanted.every((task) => carries(row, task))).length
+  const different = (task: string) =>
+    new Set(rows.flatMap((row) => (Object.hasOwn(row.labels, task) ? [row.labels[task]!] : (row.tags[task] ?? []))))
+      .size
+  const byTask = <A>(of: (task: string) => A): Readonly<Record<string, A>> =>
+    Object.fromEntries(tasks.map((task) => [task, of(task)]))
+  return {
+    tasks: byTask((task) => ({ examples: count(task), labels: different(task) })),
+    together: byTask((task) => byTask((other) => count(task, other))),
+    examples: rows.length,
+    words: rows.length === 0 ? 0 : words / rows.length,
+  }
+}
+
+/** What gives the data of a phase's field: one and the same `source` for fields that read one dataset. */
+export interface Origin {
+  readonly source: unknown
+  readonly facts: Facts | undefined
+  /** The step that would tell. */
+  readonly step: string
+}
+
+/** Facts of outputs whose steps have results in the store, by node and output. */
+export type Kept = ReadonlyMap<Dag.Node, Readonly<Record<string, Facts>>>
+
+/** The data of a field of the node; undefined when it has no such field. */
+export const origin = (node: Dag.Node, field: string, kept: Kept): Origin | undefined => {
+  const need = node.needs.find((each) => each.field === field)
+  if (need !== undefined) {
+    const source = sourceOf(need)
+    return { source, facts: kept.get(need.from)?.[need.output], step: need.from.label }
+  }
+  const given = node.values[field]
+  return given === undefined
+    ? undefined
+    : { source: given.value, facts: of(given.value as Dataset.Dataset), step: node.label }
+}
+
+/** One identity for every need of the same output. */
+const sourceOf = ({ from, output }: Dag.Need): unknown => {
+  const known = sources.get(from) ?? {}
+  sources.set(from, known)
+  return (known[output] ??= { output })
+}
+const sources = new WeakMap<Dag.Node, Record<string, unknown>>()
+
+/** Reads the datasets that training steps of the plan take from steps with results in the store. */
+export const kept = Effect.fnUntraced(function* (
+  plan: Plan.Plan,
+  isTraining: (node: Dag.Node) => boolean,
+): Effect.fn.Return<Kept, ArtifactBroken, ArtifactStore> {
+  const store = yield* ArtifactStore
+  const found = new Map<Dag.Node, Record<string, Facts>>()
+  for (const { from, output, field } of plan.dag.nodes.filter(isTraining).flatMap(({ needs }) => needs)) {
+    const decision = plan.decisions.get(from)
+    if (!field.startsWith("train.") || decision?._tag !== "Reuse" || found.get(from)?.[output] !== undefined) continue
+    const kind = Step.outputsOf(from.step)[output]!
+    const dataset = (yield* kind.read(yield* store.get(decision.result.outputs[output]!))) as Dataset.Dataset
+    found.set(from, { ...found.get(from), [output]: of(dataset) })
+  }
+  return found
+})

@@ -1,0 +1,124 @@
+/** A checkpoint's tensors on a device, under their own names, and back into files. */
+import { join } from "node:path"
+import * as Artifact from "@thaw/core/Artifact"
+import * as Checkpoint from "@thaw/models/Checkpoint"
+import type * as Group from "@thaw/models/Group"
+import * as Optimizer from "@thaw/models/Optimizer"
+import type * as Parameter from "@thaw/models/Parameter"
+import * as TrainingModel from "@thaw/models/TrainingModel"
+import type { SessionFailed } from "@thaw/onnx/Errors"
+import * as Graph from "@thaw/onnx/Graph"
+import * as Op from "@thaw/onnx/Op"
+import type { Device } from "@thaw/onnx/Session"
+import * as Tensor from "@thaw/onnx/Tensor"
+import * as Value from "@thaw/onnx/Value"
+import { Effect } from "effect"
+
+export type Counts = Readonly<Record<Group.Group, number>>
+
+/** Names in a file and on the device are the same. */
+export const identity = (names: Iterable<string>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Array.from(names, (name) => [name, name]))
+
+/** Names of these parameters' moments. */
+export const momentNames = (parameters: ReadonlyArray<Parameter.Parameter>): ReadonlyArray<string> =>
+  parameters.flatMap(({ name }) => {
+    const { m, v } = TrainingModel.moments(name)
+    return [m, v]
+  })
+
+/** Names of these parameters' weights and moments. */
+export const stateNames = (parameters: ReadonlyArray<Parameter.Parameter>): ReadonlyArray<string> => [
+  ...parameters.map(({ name }) => name),
+  ...momentNames(parameters),
+]
+
+/** Files of a checkpoint that a device can load. */
+export interface Files {
+  readonly weights: string
+  readonly moments: string | undefined
+}
+
+/** Moments of zero, made where they are to be: they may be twice as large as the weights. */
+const forget = Effect.fnUntraced(function* (device: Device, parameters: ReadonlyArray<Parameter.Parameter>) {
+  if (parameters.length === 0) return
+  // As an input the number is not spread at the graph's creation, which would hold all of it once more.
+  const zero = Value.input("zero", "float32", [])
+  const outputs = Object.fromEntries(
+    parameters.flatMap(({ name, shape }) =>
+      Object.values(TrainingModel.moments(name)).map((moment) => [moment, Op.Expand(zero, shape)]),
+    ),
+  )
+  const session = yield* device.session(Graph.make({ name: "fresh moments", outputs }))
+  yield* session.run({ feeds: { zero: Tensor.scalar("float32", 0) }, keep: identity(Object.keys(outputs)) })
+}, Effect.scoped)
+
+/** Weights and moments as the checkpoint has them; what never trained gets moments of zero. */
+export const load = Effect.fnUntraced(function* (
+  device: Device,
+  files: Files,
+  trainable: ReadonlyArray<Parameter.Parameter>,
+  counts: Counts,
+): Effect.fn.Return<void, SessionFailed> {
+  yield* device.load(files.weights)
+  yield* forget(device, trainable.filter(hasNoMoments(counts)))
+  if (files.moments !== undefined) yield* device.load(files.moments)
+})
+
+const hasNoMoments =
+  (counts: Counts) =>
+  ({ group }: Parameter.Parameter): boolean =>
+    (counts[group] ?? 0) === 0
+
+/** The same for some parameters only, the others left as they are. */
+export const reload = Effect.fnUntraced(function* (
+  device: Device,
+  files: Files,
+  parameters: ReadonlyArray<Parameter.Parameter>,
+  counts: Counts,
+): Effect.fn.Return<void, SessionFailed> {
+  yield* device.load(files.weights, identity(parameters.map(({ name }) => name)))
+  yield* forget(device, parameters.filter(hasNoMoments(counts)))
+  const trained = parameters.filter((parameter) => !hasNoMoments(counts)(parameter))
+  if (files.moments !== undefined) yield* device.load(files.moments, identity(momentNames(trained)))
+})
+
+/** What some settings need beside weights and moments: weights to decay toward, sums of micro-batches' gradients. */
+export const beside = Effect.fnUntraced(function* (
+  device: Device,
+  files: Files,
+  { parameters }: TrainingModel.TrainingModel,
+  settings: Optimizer.Rating & { readonly accumulate: number },
+): Effect.fn.Return<void, SessionFailed> {
+  const returning = parameters.filter(({ group }) => Optimizer.returns(settings, group))
+  if (returning.length > 0) {
+    yield* device.load(files.weights, Object.fromEntries(returning.map(({ name }) => [name, Optimizer.start(name)])))
+  }
+  if (settings.accumulate > 1) yield* device.put(TrainingModel.freshAccumulators(parameters))
+})
+
+/** Names of all that a phase may not change: weights, and moments of groups that trained before. */
+export const frozenNames = Effect.fnUntraced(function* (
+  checkpoint: Checkpoint.Checkpoint,
+  trainable: ReadonlyArray<Parameter.Parameter>,
+) {
+  const moving = new Set(stateNames(trainable))
+  const trained = Checkpoint.parameters(checkpoint).filter(({ group }) => (checkpoint.training.updates[group] ?? 0) > 0)
+  return [...(yield* Checkpoint.names(checkpoint)), ...momentNames(trained)].filter((name) => !moving.has(name))
+})
+
+/** Every weight, and the moments of groups that ever trained, as files for the next checkpoint. */
+export const save = Effect.fnUntraced(function* (
+  device: Device,
+  before: Checkpoint.Checkpoint,
+  counts: Counts,
+  scratch: string,
+) {
+  const weights = join(scratch, "next.model.safetensors")
+  const moments = join(scratch, "next.optimizer.safetensors")
+  const trained = Checkpoint.parameters(before).filter(({ group }) => (counts[group] ?? 0) > 0)
+  const all = yield* Checkpoint.names(before)
+  yield* device.save(weights, identity(all), { format: "pt" })
+  yield* device.save(moments, identity(momentNames(trained)), { format: "pt" })
+  return { weights: Artifact.file(weights), moments: Artifact.file(moments) }
+})

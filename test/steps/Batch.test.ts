@@ -1,0 +1,136 @@
+import * as Dataset from "@thaw/core/Dataset"
+import * as Tokenizer from "@thaw/models/Tokenizer"
+import * as WordPiece from "@thaw/models/WordPiece"
+import * as BertNormalizer from "@thaw/models/BertNormalizer"
+import * as Batch from "@thaw/steps/Batch"
+import { Effect } from "effect"
+import { beforeAll, describe, expect, it } from "vitest"
+
+const vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "cat", "##s", "sat", "un", "##der", "it", "[MASK]"]
+let tokenizer: Tokenizer.Tokenizer
+beforeAll(async () => {
+  const json = await Effect.runPromise(
+    WordPiece.tokenizerJson(WordPiece.parseVocabulary(vocabulary.join("\n")), "vocab.txt", BertNormalizer.uncased),
+  )
+  tokenizer = await Effect.runPromise(Tokenizer.fromJson(json, undefined, "test"))
+})
+
+const heads: Batch.Heads = {
+  topic: { kind: "classification", pooling: "cls", labels: ["animal", "other"] },
+  mood: { kind: "classification", pooling: "cls", labels: ["bad", "good"] },
+  thing: { kind: "tokenClassification", labels: ["O", "B-animal"] },
+}
+
+const row = (id: string, rest: Partial<Dataset.Example>): Dataset.Example => ({
+  id,
+  origin: id,
+  tokens: ["the", "cats", "sat"],
+  labels: {},
+  tags: {},
+  ...rest,
+})
+
+const joint = Dataset.examples(
+  [
+    row("both", { labels: { topic: "animal", mood: "good" }, tags: { thing: ["O", "B-animal", "O"] } }),
+    row("topic", { tokens: ["sat", "under", "it"], labels: { topic: "other" } }),
+    row("mood", { tokens: ["it"], labels: { mood: "bad" } }),
+    row("none", {}),
+  ],
+  { labels: ["topic", "mood"], tags: ["thing"] },
+)
+
+const encode = (datasets: Readonly<Record<string, Dataset.Dataset>>, maxTokens = 16) =>
+  Effect.runPromise(Batch.encode(datasets, heads, { tokenizer, limit: { maxTokens } }, "step, train"))
+
+const failure = (datasets: Readonly<Record<string, Dataset.Dataset>>, its: Batch.Heads = heads) =>
+  Effect.runPromise(Effect.flip(Batch.encode(datasets, its, { tokenizer, limit: { maxTokens: 16 } }, "step, train")))
+
+const feedOf = (batch: Batch.Batch, name: string) => Array.from(batch.feeds[name]!.data as Int32Array)
+
+describe("tasks that read one dataset", () => {
+  it("share its examples: a batch carries every label a row has, and −100 where it has none", async () => {
+    const corpora = await encode({ topic: joint, mood: joint, thing: joint })
+    expect(corpora.map(({ tasks }) => tasks)).toEqual([["topic", "mood", "thing"]])
+    const batch = Batch.make(corpora[0]!.examples, heads, tokenizer.padId)
+    expect(batch.tasks).toEqual(["mood", "thing", "topic"])
+    expect(feedOf(batch, "labels.topic")).toEqual([0, 1, -100, -100])
+    expect(feedOf(batch, "labels.mood")).toEqual([1, -100, 0, -100])
+  })
+
+  it("have no label tensor for a task that no row of the batch is labelled for", async () => {
+    const [corpus] = await encode({ topic: joint, mood: joint, thing: joint })
+    const only = Batch.make([corpus!.examples[1]!, corpus!.examples[3]!], heads, tokenizer.padId)
+    expect(only.tasks).toEqual(["topic"])
+    expect(Object.keys(only.feeds).sort()).toEqual(["attention_mask", "input_ids", "labels.topic", "token_type_ids"])
+  })
+
+  it("know which examples carry a task's label", async () => {
+    const [corpus] = await encode({ topic: joint, mood: joint, thing: joint })
+    const of = (task: string) => corpus!.examples.filter((each) => Batch.isLabelled(each, task)).map(({ id }) => id)
+    expect([of("topic"), of("mood"), of("thing"), of("constructor")]).toEqual([
+      ["both", "topic"],
+      ["both", "mood"],
+      ["both"],
+      [],
+    ])
+  })
+})
+
+describe("tasks with datasets of their own", () => {
+  it("do not see each other's labels, even where rows have them", async () => {
+    const own = (ids: ReadonlyArray<string>) =>
+      Dataset.filter(Dataset.parts(joint, { train: Dataset.rowsOf(joint) }).train, ({ id }) => ids.includes(id))
+    const corpora = await encode({ topic: own(["both", "topic"]), mood: own(["both", "mood"]) })
+    expect(corpora.map(({ tasks }) => tasks)).toEqual([["topic"], ["mood"]])
+    expect(Batch.make(corpora[0]!.examples, heads, 0).tasks).toEqual(["topic"])
+    expect(Batch.make(corpora[1]!.examples, heads, 0).tasks).toEqual(["mood"])
+  })
+})
+
+describe("tensors of a batch", () => {
+  it("are padded to the longest example and masked", async () => {
+    const [corpus] = await encode({ topic: joint, mood: joint, thing: joint })
+    const batch = Batch.make(corpus!.examples.slice(0, 3), heads, tokenizer.padId)
+    const [cls, sep] = [2, 3]
+    expect(batch.feeds["input_ids"]!.shape).toEqual([3, 6])
+    expect(feedOf(batch, "input_ids")).toEqual([
+      ...[cls, 4, 5, 6, 7, sep],
+      ...[cls, 7, 8, 9, 10, sep],
+      ...[cls, 10, sep, 0, 0, 0],
+    ])
+    expect(feedOf(batch, "attention_mask").slice(12)).toEqual([1, 1, 1, 0, 0, 0])
+    expect(feedOf(batch, "token_type_ids")).toEqual(Array(18).fill(0))
+    // "cats" is cat + ##s: the first piece carries the tag, the second, specials and padding none.
+    expect(feedOf(batch, "labels.thing")).toEqual([...[-100, 0, 1, -100, 0, -100], ...Array<number>(12).fill(-100)])
+  })
+
+  it("leave out the tags of words that were cut off", async () => {
+    const [corpus] = await encode({ thing: joint }, 4)
+    const batch = Batch.make([corpus!.examples[0]!], heads, tokenizer.padId)
+    expect(feedOf(batch, "input_ids")).toEqual([2, 4, 5, 3])
+    expect(feedOf(batch, "labels.thing")).toEqual([-100, 0, 1, -100])
+  })
+})
+
+describe("what cannot be encoded", () => {
+  it("is a task without a head", async () => {
+    expect((await failure({ topics: joint })).message).toBe(
+      'step, train: expected a task that has a head: "topic", "mood", "thing", got "topics". Did you mean "topic"?',
+    )
+  })
+
+  it("is a task that the data has no labels for", async () => {
+    const other = { ...heads, tone: heads["mood"]! }
+    expect((await failure({ tone: joint }, other)).message).toMatch(
+      /^step, train, task tone: expected examples with labels for task "tone", got examples with labels for "topic", "mood", "thing"\./,
+    )
+  })
+
+  it("is a label that its head does not know", async () => {
+    const strange = Dataset.examples([row("x", { labels: { topic: "plant" } })], { labels: ["topic"], tags: [] })
+    expect((await failure({ topic: strange })).message).toBe(
+      'step, train, task topic, example x: expected a label that occurs in training: "animal", "other", got "plant". Give the training part an example of it, or leave such examples out.',
+    )
+  })
+})
