@@ -1,0 +1,69 @@
+/** `thaw doctor`: what this machine has, and where results go. */
+import { existsSync } from "node:fs"
+import { readdir, stat } from "node:fs/promises"
+import * as os from "node:os"
+import * as path from "node:path"
+import { Sessions } from "@thaw/onnx/Session"
+import * as Providers from "@thaw/runners/Providers"
+import { Effect, Layer } from "effect"
+import * as Home from "../Home.ts"
+import * as Provenance from "../Provenance.ts"
+import * as Ansi from "../render/Ansi.ts"
+import * as Figures from "../render/Figures.ts"
+import * as Table from "../render/Table.ts"
+import * as Services from "../Services.ts"
+
+export const handle = Effect.fnUntraced(function* () {
+  const palette = Ansi.paletteOf(process.stdout)
+  const home = Home.of(process.cwd())
+  const machine = Provenance.machine()
+  const environment = yield* Effect.flatMap(Sessions, (sessions) => sessions.environment).pipe(
+    Effect.provide(Services.local(undefined).pipe(Layer.provide(Services.silent))),
+    Effect.result,
+  )
+  const providers = yield* Providers.all
+  const store = yield* Effect.promise(() => folderSize(path.join(home, "store")))
+
+  const rows: ReadonlyArray<readonly [string, string]> = [
+    ...Object.entries(Provenance.versions()),
+    ["machine", `${machine["platform"]} ${machine["architecture"]}, ${machine["processor"]}`],
+    ["threads", `${os.availableParallelism()} available`],
+    ["memory", `${Figures.bytes(os.freemem())} free of ${Figures.bytes(os.totalmem())}`],
+    ...providers.map(({ provider, problem }): readonly [string, string] => [
+      provider,
+      problem === undefined ? palette.good("available") : `${palette.warn("not available")}: ${Ansi.tame(problem)}`,
+    ]),
+    ...(environment._tag === "Success"
+      ? [
+          ["instruction set", environment.success["instructionSet"] ?? "unknown"] as const,
+          ["arithmetic", environment.success["arithmetic"] ?? "unknown"] as const,
+        ]
+      : [["arithmetic", palette.bad(environment.failure.message)] as const]),
+    ["store", existsSync(home) ? `${home}, ${Figures.bytes(store)}` : `${home}, nothing there yet`],
+  ]
+  const table = Table.lines(
+    [{ title: "" }, { title: "" }],
+    rows.map((row) => [palette.dim(row[0]), row[1]]),
+    palette,
+  )
+  process.stdout.write(`${table.join("\n")}\n`)
+  if (environment._tag === "Failure") return yield* environment.failure
+})
+
+/** Bytes of all files below; 0 where nothing is. */
+const folderSize = async (folder: string): Promise<number> => {
+  if (!existsSync(folder)) return 0
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const sizes = await Promise.all(
+    entries
+      .filter((entry) => entry.isFile())
+      .map((entry) =>
+        stat(path.join(entry.parentPath, entry.name)).then(
+          ({ size }) => size,
+          // Gone since the listing: scratch of a run that goes on.
+          () => 0,
+        ),
+      ),
+  )
+  return sizes.reduce((sum, size) => sum + size, 0)
+}

@@ -1,0 +1,74 @@
+/** `thaw predict`: every task's answer for some texts, in one pass over the encoder. */
+import { existsSync, readdirSync, statSync } from "node:fs"
+import * as path from "node:path"
+import * as Problem from "@thaw/core/Problem"
+import type * as Predict from "@thaw/steps/Predict"
+import { Effect, Layer } from "effect"
+import { ArgumentsInvalid } from "../Errors.ts"
+import * as Ansi from "../render/Ansi.ts"
+import * as Figures from "../render/Figures.ts"
+import * as Table from "../render/Table.ts"
+import * as Services from "../Services.ts"
+
+export interface Given {
+  readonly folder: string
+  readonly text: ReadonlyArray<string>
+  readonly json: boolean
+}
+
+export const handle = Effect.fnUntraced(function* ({ folder, text, json }: Given) {
+  yield* check(folder)
+  const Predict = yield* Effect.promise(() => import("@thaw/steps/Predict"))
+  const answers = yield* Predict.texts({ folder, texts: text }).pipe(
+    Effect.provide(Services.local(undefined).pipe(Layer.provide(Services.silent))),
+  )
+  const palette = Ansi.paletteOf(process.stdout)
+  const lines = json
+    ? answers.map((answer) => JSON.stringify(answer))
+    : answers.flatMap((answer) => ["", ...answerLines(answer, palette)])
+  process.stdout.write(`${lines.join("\n")}\n`)
+})
+
+/** The argument, before anything is loaded for it. */
+const check = (folder: string): Effect.Effect<void, ArgumentsInvalid> => {
+  const refused = (got: string, advice: string) =>
+    Effect.fail(new ArgumentsInvalid({ where: folder, expected: "the folder of a trained checkpoint", got, advice }))
+  const entry = statSync(folder, { throwIfNoEntry: false })
+  if (entry === undefined) {
+    const near = Problem.nearest(path.basename(folder), siblings(path.resolve(folder, "..")))
+    return refused("nothing there", near.length > 0 ? `Did you mean ${Problem.list(near)}?` : savedBy)
+  }
+  if (!entry.isDirectory()) return refused("a file", savedBy)
+  if (existsSync(path.join(folder, "config.json"))) return Effect.void
+  return refused("a folder without config.json", savedBy)
+}
+
+const savedBy = "thaw run says where it saved one."
+
+const siblings = (folder: string): ReadonlyArray<string> => (existsSync(folder) ? readdirSync(folder) : [])
+
+/** Labels told beside the likeliest one. */
+const mostLabels = 5
+
+const answerLines = (answer: Predict.Answered, palette: Ansi.Palette): ReadonlyArray<string> => [
+  palette.bold(Ansi.tame(answer.text)),
+  ...Table.lines(
+    [{ title: "" }, { title: "" }, { title: "" }],
+    Object.entries(answer.tasks).map(([task, given]) => {
+      if (given._tag === "classification") {
+        const ranked = Object.entries(given.probabilities).sort(([, a], [, b]) => b - a)
+        const others = ranked.filter(([label]) => label !== given.label).slice(0, mostLabels)
+        return [
+          Ansi.tame(task),
+          palette.good(`${Ansi.tame(given.label)} ${Figures.score(given.probabilities[given.label] ?? Number.NaN)}`),
+          palette.dim(others.map(([label, value]) => `${Ansi.tame(label)} ${Figures.score(value)}`).join("  ")),
+        ]
+      }
+      const found = given.entities.map(
+        ({ type, text }) => `${palette.good(Ansi.tame(text))} ${palette.dim(Ansi.tame(type))}`,
+      )
+      return [Ansi.tame(task), found.length === 0 ? palette.dim("nothing found") : found.join("  "), ""]
+    }),
+    palette,
+  ).map((line) => `  ${line}`),
+]

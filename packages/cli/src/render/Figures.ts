@@ -1,0 +1,61 @@
+/** Numbers as people read them. */
+
+/** `0.4 s`, `41 s`, `2:05`, `1:02:05`. */
+export const seconds = (value: number): string => {
+  if (value < 10) return `${value.toFixed(1)} s`
+  const whole = Math.round(value)
+  if (whole < 60) return `${whole} s`
+  return clock(whole)
+}
+
+/** `0:41`, `2:05`, `1:02:05`: a form whose width does not jump while it counts. */
+export const clock = (value: number): string => {
+  const whole = Math.max(0, Math.round(value))
+  const two = (part: number) => String(part).padStart(2, "0")
+  const hours = Math.floor(whole / 3600)
+  const minutes = Math.floor(whole / 60) % 60
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`
+}
+
+const units = ["B", "KB", "MB", "GB", "TB"]
+
+/** `812 B`, `1.4 MB`: powers of 1000. */
+export const bytes = (value: number): string => {
+  let size = value
+  let unit = 0
+  while (size >= 999.5 && unit < units.length - 1) {
+    size /= 1000
+    unit++
+  }
+  return `${unit === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`
+}
+
+/** `1,240`. */
+export const count = (value: number): string => Math.round(value).toLocaleString("en-US")
+
+/** `1.2 k`, `22.7 M`: parameters, examples. */
+export const short = (value: number): string =>
+  value < 1000
+    ? String(Math.round(value))
+    : value < 999_950
+      ? `${(value / 1000).toFixed(1)} k`
+      : `${(value / 1_000_000).toFixed(1)} M`
+
+/** Losses and scores: four significant places where small, three decimals else. */
+export const score = (value: number): string =>
+  !Number.isFinite(value)
+    ? String(value)
+    : Math.abs(value) < 0.001 && value !== 0
+      ? value.toExponential(1)
+      : value.toFixed(3)
+
+/** `1 step`, `2 steps`. */
+export const several = (amount: number, one: string, many = `${one}s`): string =>
+  `${count(amount)} ${amount === 1 ? one : many}`
+
+/** Local time, to the minute. */
+export const moment = (iso: string): string => {
+  const at = new Date(iso)
+  const two = (part: number) => String(part).padStart(2, "0")
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`
+}

@@ -1,0 +1,62 @@
+/**
+ * What phases of training took, as measured: the other side of the timeline that the plan shows.
+ *
+ * ```
+ *   phase                           learned  updates  seconds  updates/s
+ *   Train.phase 1, backbone frozen    1.2 k       47    4.1 s       11.5
+ * ```
+ */
+import type { PhaseFinished, PhaseStarted, RunEvent } from "@thaw/core/RunEvent"
+import type * as Ansi from "./Ansi.ts"
+import * as Figures from "./Figures.ts"
+import * as Table from "./Table.ts"
+
+/** A phase that ran in this run. */
+export interface Measured {
+  readonly started: typeof PhaseStarted.Type
+  readonly finished: typeof PhaseFinished.Type
+}
+
+/** Collects what is said of phases. */
+export const watch = (): {
+  readonly see: (event: RunEvent) => void
+  readonly measured: () => ReadonlyArray<Measured>
+} => {
+  const started = new Map<string, typeof PhaseStarted.Type>()
+  const measured: Array<Measured> = []
+  return {
+    see: (event) => {
+      if (event._tag === "phaseStarted") started.set(event.step, event)
+      const begun = event._tag === "phaseFinished" ? started.get(event.step) : undefined
+      if (event._tag === "phaseFinished" && begun !== undefined) measured.push({ started: begun, finished: event })
+    },
+    measured: () => measured,
+  }
+}
+
+/** Empty where no phase ran. */
+export const lines = (
+  phases: ReadonlyArray<Measured>,
+  palette: Ansi.Palette,
+  columns = Number.POSITIVE_INFINITY,
+): ReadonlyArray<string> =>
+  phases.length === 0
+    ? []
+    : Table.lines(
+        [
+          { title: "phase" },
+          { title: "learned", align: "right" },
+          { title: "updates", align: "right" },
+          { title: "took", align: "right" },
+          { title: "updates/s", align: "right" },
+        ],
+        phases.map(({ started, finished: { step, updates, seconds } }) => [
+          step,
+          Figures.short(started.trainableParameters),
+          Figures.count(updates),
+          Figures.seconds(seconds),
+          seconds > 0 ? (updates / seconds).toFixed(1) : "",
+        ]),
+        palette,
+        columns,
+      )

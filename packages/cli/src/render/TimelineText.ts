@@ -1,0 +1,228 @@
+/**
+ * The timeline of a plan as a table: groups from the top of the network down, one column per phase.
+ *
+ * ```
+ *                 1                2                      3
+ *   head.topic    1.0e-3           3.1e-5 … 1.0e-3        3.1e-5 … 1.0e-3
+ *   block.1       frozen           2.5e-5 … 8.1e-4        2.5e-5 … 8.1e-4
+ *   embeddings    frozen           frozen                 1.8e-5 … 5.9e-4
+ *   updates       47               47                     47
+ * ```
+ */
+import type * as Timeline from "@thaw/steps/Timeline"
+import type * as Estimate from "@thaw/steps/timeline/Estimate"
+import type * as Weights from "@thaw/steps/timeline/Weights"
+import * as Ansi from "./Ansi.ts"
+import * as Figures from "./Figures.ts"
+import * as Table from "./Table.ts"
+
+/** Empty for a pipeline that trains nothing. One table for each chain of phases. */
+export const lines = ({ phases }: Timeline.Timeline, palette: Ansi.Palette, columns: number): ReadonlyArray<string> => {
+  const chains = [...new Set(phases.map(({ chain }) => chain))].map((chain) => ({
+    chain,
+    phases: phases.filter((phase) => phase.chain === chain),
+  }))
+  return [
+    ...chains.flatMap(({ chain, phases: own }) => [
+      ...(chains.length === 1 ? [] : ["", palette.bold(`from ${chain}`)]),
+      ...table(own, palette, columns),
+      ...remarks(own, palette),
+    ]),
+    ...unknowns(phases, palette),
+  ]
+}
+
+/** Phases that do not fit beside each other follow below. */
+const table = (
+  phases: ReadonlyArray<Timeline.Phase>,
+  palette: Ansi.Palette,
+  columns: number,
+): ReadonlyArray<string> => {
+  const titles = headings(phases)
+  const cells = phases.map((phase) => new Map(rowsOf(phase, palette)))
+  // What only some phases have keeps its place: heads and blocks first, top to bottom.
+  const names = [...new Set(cells.flatMap((column) => [...column.keys()]))].toSorted((a, b) => rankOf(a) - rankOf(b))
+  const widths = cells.map((column, at) => Math.max(...[titles[at]!, ...column.values()].map(Ansi.width)))
+  const first = Math.max(...names.map(Ansi.width))
+  return chunks(widths, Math.max(20, columns - first)).flatMap((indices) => [
+    "",
+    ...Table.lines(
+      [{ title: "" }, ...indices.map((at) => ({ title: titles[at]! }))],
+      names
+        .filter((name) => indices.some((at) => cells[at]!.has(name)))
+        .map((name) => [name, ...indices.map((at) => cells[at]!.get(name) ?? "")]),
+      palette,
+      columns,
+    ),
+  ])
+}
+
+const headings = (phases: ReadonlyArray<Timeline.Phase>): ReadonlyArray<string> =>
+  phases.map(({ step, settings }) => (step.startsWith("Train.phase") ? `phase ${settings.place.phase}` : step))
+
+/** As many neighbours as fit. */
+const chunks = (widths: ReadonlyArray<number>, room: number): ReadonlyArray<ReadonlyArray<number>> => {
+  const found: Array<Array<number>> = []
+  let left = 0
+  widths.forEach((width, at) => {
+    if (found.length === 0 || width + 2 > left) {
+      found.push([])
+      left = room
+    }
+    found.at(-1)!.push(at)
+    left -= width + 2
+  })
+  return found
+}
+
+const figures = [
+  "trains",
+  "lasts",
+  "updates",
+  "draws",
+  "counts",
+  "decay",
+  "dropout",
+  "learns",
+  "weights",
+  "moments",
+  "for an update",
+  "activations",
+  "cache",
+  "work",
+] as const
+
+/** Heads, blocks from the top, embeddings, then the figures. */
+const rankOf = (title: string): number => {
+  if (title.startsWith("head.")) return -1e6
+  if (title.startsWith("block.")) return -1e5 - Number(title.slice("block.".length))
+  if (title === "embeddings") return -1
+  return figures.indexOf(title as (typeof figures)[number])
+}
+
+const rowsOf = (phase: Timeline.Phase, palette: Ansi.Palette): ReadonlyArray<readonly [string, string]> => {
+  const { known, settings } = phase
+  if (known === undefined) {
+    return [
+      ["trains", settings.trains.join(", ")],
+      ["lasts", lasting(settings)],
+      ["updates", palette.dim("unknown")],
+      ["decay", String(settings.adamW.weightDecay)],
+    ]
+  }
+  const { cost } = known
+  const bytes = (estimate: Estimate.Estimate) => estimated(estimate, Figures.bytes, palette)
+  const dropouts = [...new Set(known.groups.filter(({ state }) => state === "trains").map(({ dropout }) => dropout))]
+  return [
+    ...known.groups.map((group) => [group.group, stateOf(group, palette)] as const),
+    ["lasts", lasting(settings)],
+    ["updates", estimated(known.updates, Figures.count, palette)],
+    ["draws", parts(known.weights, ({ share }) => share, palette)],
+    ...(known.weights.length === 1
+      ? []
+      : [["counts", parts(known.weights, ({ effective }) => effective, palette)] as const]),
+    ["decay", settings.l2sp === undefined ? String(settings.adamW.weightDecay) : `${settings.l2sp} to the start`],
+    ["dropout", dropouts.join(", ")],
+    ["learns", `${estimated(known.trainedParameters, Figures.short, palette)} parameters`],
+    ["weights", bytes(cost.weightBytes)],
+    ["moments", bytes(cost.momentBytes)],
+    ["for an update", bytes(cost.updateBytes)],
+    ["activations", bytes(cost.activationBytes)],
+    ["cache", cacheOf(cost, palette)],
+    ["work", estimated(cost.work, operations, palette)],
+  ]
+}
+
+const lasting = ({ length, earlyStopping, unfreezeUntil }: Timeline.Phase["settings"]): string => {
+  const whole =
+    "epochs" in length
+      ? epochs(length.epochs)
+      : "updates" in length
+        ? Figures.several(length.updates, "update")
+        : `until converged, ≤ ${epochs(length.converged.maxEpochs)}`
+  const stops = earlyStopping === undefined ? whole : `≤ ${whole}, may stop early`
+  return unfreezeUntil === undefined || unfreezeUntil.position === 1 ? stops : `${stops}, while it helps`
+}
+
+const epochs = (value: number): string => `${value} ${value === 1 ? "epoch" : "epochs"}`
+
+const stateOf = ({ state, rate }: Timeline.GroupState, palette: Ansi.Palette): string => {
+  if (rate === undefined) return palette.dim("frozen")
+  const range = rate.lowest === rate.highest ? small(rate.highest) : `${small(rate.lowest)} … ${small(rate.highest)}`
+  return `${palette.accent(range)}${state === "adapters" ? " adapters" : ""}`
+}
+
+const small = (rate: number): string => (rate === 0 ? "0" : rate.toExponential(1))
+
+/** `mood 25 %, topic 75 %`; names alone where there is one or the parts are unknown. */
+const parts = (
+  weights: ReadonlyArray<Weights.EffectiveWeight>,
+  of: (weight: Weights.EffectiveWeight) => Estimate.Estimate,
+  palette: Ansi.Palette,
+): string =>
+  weights
+    .map((weight) => {
+      const part = of(weight)
+      return weights.length === 1 || part._tag === "Unknown"
+        ? weight.task
+        : `${weight.task} ${estimated(part, (share) => `${Math.round(100 * share)} %`, palette)}`
+    })
+    .join(", ")
+
+const cacheOf = (
+  { cache, cacheBytes }: NonNullable<Timeline.Phase["known"]>["cost"],
+  palette: Ansi.Palette,
+): string => {
+  if (cache === "none") return "nothing to keep"
+  if (cache === "recomputed") return "computed anew"
+  const bytes = estimated(cacheBytes, Figures.bytes, palette)
+  return cache === "kept" || cacheBytes._tag === "Unknown" ? bytes : `${bytes} or computed anew`
+}
+
+const degrees = { exact: "", about: "~ ", atMost: "≤ ", atLeast: "≥ " } as const satisfies Record<
+  Estimate.Degree,
+  string
+>
+
+const estimated = (estimate: Estimate.Estimate, form: (value: number) => string, palette: Ansi.Palette): string =>
+  estimate._tag === "Known" ? `${degrees[estimate.degree]}${form(estimate.value)}` : palette.dim("unknown")
+
+const prefixes = ["", "k", "M", "G", "T", "P"]
+
+/** `3.2 TFLOP`. */
+const operations = (value: number): string => {
+  let size = value
+  let prefix = 0
+  while (size >= 999.5 && prefix < prefixes.length - 1) {
+    size /= 1000
+    prefix++
+  }
+  return `${size >= 100 ? Math.round(size) : size.toFixed(1)} ${prefixes[prefix]}FLOP`
+}
+
+/** Each remark once, risky ones first. */
+const remarks = (phases: ReadonlyArray<Timeline.Phase>, palette: Ansi.Palette): ReadonlyArray<string> => {
+  const all = phases.flatMap(({ known }, at) =>
+    (known?.roles.remarks ?? []).map(({ risky, message }) => ({ risky, message, place: headings(phases)[at]! })),
+  )
+  const said = [...new Set(all.map(({ message }) => message))].map((message) => {
+    const same = all.filter((each) => each.message === message)
+    return { risky: same[0]!.risky, text: `${same.map(({ place }) => place).join(", ")}: ${message}` }
+  })
+  return said
+    .toSorted((a, b) => Number(b.risky) - Number(a.risky))
+    .flatMap(({ risky, text }) => ["", risky ? palette.warn(`! ${text}`) : palette.dim(text)])
+}
+
+/** Which steps would tell what is unknown. */
+const unknowns = (phases: ReadonlyArray<Timeline.Phase>, palette: Ansi.Palette): ReadonlyArray<string> => {
+  const steps = phases.flatMap(({ known, until }) => {
+    if (known === undefined) return [until]
+    const { cost, updates, weights } = known
+    return [updates, cost.cacheBytes, cost.work, ...weights.map(({ share }) => share)].flatMap((estimate) =>
+      estimate._tag === "Unknown" ? [estimate.until] : [],
+    )
+  })
+  const named = [...new Set(steps)]
+  return named.length === 0 ? [] : ["", palette.dim(`What is unknown, ${named.join(", ")} will tell.`)]
+}

@@ -1,0 +1,122 @@
+import * as Ansi from "@thaw/cli/render/Ansi"
+import * as TimelineText from "@thaw/cli/render/TimelineText"
+import * as Dag from "@thaw/core/Dag"
+import * as Dataset from "@thaw/core/Dataset"
+import * as Pipeline from "@thaw/core/Pipeline"
+import * as Encoder from "@thaw/models/Encoder"
+import * as Head from "@thaw/models/Head"
+import * as LearningRate from "@thaw/models/LearningRate"
+import * as Freeze from "@thaw/steps/Freeze"
+import * as Rates from "@thaw/steps/Rates"
+import * as Timeline from "@thaw/steps/Timeline"
+import * as Train from "@thaw/steps/Train"
+import { describe, expect, it } from "vitest"
+
+const row = (at: number): Dataset.Example => ({
+  id: `${at}`,
+  origin: `${at}`,
+  text: "four words in all",
+  labels: { topic: at % 2 === 0 ? "a" : "b", ...(at < 8 ? { mood: at % 2 === 0 ? "good" : "bad" } : {}) },
+  tags: {},
+})
+const none = Dataset.examples([], { labels: ["topic", "mood"], tags: [] })
+const { train, validation } = Dataset.parts(none, {
+  train: Array.from({ length: 24 }, (_, at) => row(at)),
+  validation: [row(100), row(101)],
+})
+const task = { head: Head.classification({ pooling: "mean" }), train, validation }
+const encoder = Encoder.fromScratch({
+  corpus: train,
+  vocabularySize: 100,
+  blocks: 2,
+  hidden: 16,
+  heads: 2,
+  maxTokens: 32,
+})
+
+const text = (options: Partial<Train.Options>, columns = 100) => {
+  const trained = Train.multiTask({
+    encoder,
+    tasks: { topic: task, mood: task },
+    learningRate: LearningRate.slantedTriangular({ base: 1e-3 }),
+    rates: Rates.discriminative(),
+    epochs: 2,
+    batch: 8,
+    ...options,
+  })
+  const dag = Dag.make(Pipeline.make("x", { seed: 1, outputs: { trained } }))
+  return TimelineText.lines(Timeline.of(dag), Ansi.plain, columns).map((line) => line.trimEnd())
+}
+
+describe("the timeline as a table", () => {
+  it("has the network from the top down and a column for each phase", () => {
+    expect(text({ freeze: Freeze.phases([{ train: ["heads"], epochs: 1 }, { train: ["*", "!head.mood"] }]) })).toEqual([
+      "",
+      "               phase 1                    phase 2",
+      "head.mood      2.7e-4 … 1.0e-3            frozen",
+      "head.topic     2.7e-4 … 1.0e-3            1.9e-4 … 1.0e-3",
+      "block.1        frozen                     1.6e-4 … 8.1e-4",
+      "block.0        frozen                     1.4e-4 … 7.3e-4",
+      "embeddings     frozen                     1.3e-4 … 6.6e-4",
+      "lasts          1 epoch                    2 epochs",
+      "updates        4                          6",
+      "draws          mood 25 %, topic 75 %      topic",
+      "counts         mood ~ 50 %, topic ~ 50 %",
+      "decay          0.01                       0.01",
+      "dropout        0                          0",
+      "learns         68 parameters              ≤ 8.8 k parameters",
+      "weights        ≤ 35.2 KB                  ≤ 35.2 KB",
+      "moments        544 B                      ≤ 70.2 KB",
+      "for an update  1.1 KB                     ≤ 140 KB",
+      "activations    ~ 4.1 KB                   ~ 168 KB",
+      "cache          1.5 KB                     nothing to keep",
+      "work           ~ 2.6 MFLOP                ~ 16.2 MFLOP",
+      "",
+      "! phase 2: head.mood was trained and is frozen while the encoder moves below it: it will read vectors that it was not trained on. Its validation score is taken at the end of every phase.",
+    ])
+  })
+
+  it("puts phases that do not fit beside each other below", () => {
+    const wide = text({ freeze: Freeze.gradual() }, 200)
+    const narrow = text({ freeze: Freeze.gradual() }, 60)
+    const titles = (lines: ReadonlyArray<string>) => lines.filter((line) => line.includes("phase"))
+    expect(titles(wide)).toHaveLength(1)
+    expect(
+      titles(narrow)
+        .join(" ")
+        .match(/phase \d/g),
+    ).toEqual(["phase 1", "phase 2", "phase 3", "phase 4"])
+    for (const line of narrow) expect(Ansi.width(line)).toBeLessThanOrEqual(60)
+  })
+
+  it("says how long phases last", () => {
+    const lasts = (freeze: Freeze.FreezePlan, more: Partial<Train.Options> = {}) =>
+      text({ freeze, ...more }, 300)
+        .find((line) => line.startsWith("lasts"))!
+        .split(/ {2,}/)
+        .slice(1)
+    expect(lasts(Freeze.lpft({ epochs: 0.5 }))).toEqual(["until converged, ≤ 20 epochs", "0.5 epochs"])
+    expect(lasts(Freeze.phases([{ train: ["*"], updates: 7 }]))).toEqual(["7 updates"])
+    expect(lasts(Freeze.unfreezeUntil({ noGain: true, stopAtBlock: 1 }))).toEqual([
+      "1 epoch",
+      "1 epoch, while it helps",
+    ])
+    expect(lasts(Freeze.nothing(), { earlyStopping: {} })).toEqual(["≤ 2 epochs, may stop early"])
+  })
+
+  it("has a table for each chain of phases", () => {
+    const chain = (batch: number) =>
+      Train.multiTask({ encoder, tasks: { topic: task }, learningRate: LearningRate.constant(1e-3), batch })
+    const pipeline = Pipeline.make("x", { seed: 1, outputs: { one: chain(8), two: chain(4) } })
+    const lines = TimelineText.lines(Timeline.of(Dag.make(pipeline)), Ansi.plain, 100)
+    expect(lines.filter((line) => line.startsWith("from"))).toEqual([
+      "from Train.phase 1, nothing frozen",
+      "from Train.phase 1, nothing frozen (2)",
+    ])
+    expect(lines.filter((line) => line.startsWith("updates")).map((line) => line.split(/ +/)[1])).toEqual(["9", "18"])
+  })
+
+  it("is nothing for a pipeline that trains nothing", () => {
+    expect(text({ freeze: Freeze.everything() })).toEqual([])
+  })
+})
