@@ -1,0 +1,65 @@
+/** The snippets of the guides are pipelines: each is run, on a small encoder and a small table. */
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import path from "node:path"
+import { pathToFileURL } from "node:url"
+import type { Pipeline } from "@thaw/core/Pipeline"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import * as Corpus from "../steps/corpus.ts"
+import * as World from "../steps/world.ts"
+
+const guides = path.join(import.meta.dirname, "../../docs/guides")
+// Below this file, so that the snippets' imports are found.
+const folder = mkdtempSync(path.join(import.meta.dirname, "snippets-"))
+const world = World.make({ folder, home: path.join(folder, "home") })
+
+const rows = Corpus.rows(60, "text", "r").map(({ text, labels }, at) =>
+  [text, labels["topic"], labels["mood"] ?? (at % 2 === 0 ? "good" : "bad")].join(","),
+)
+
+beforeAll(async () => {
+  writeFileSync(path.join(folder, "support.csv"), ["text,topic,mood", ...rows].join("\n"))
+  const { folders } = await world.run({ encoder: Corpus.encoder() })
+  cpSync(folders.encoder, path.join(folder, "encoder"), { recursive: true })
+})
+afterAll(async () => {
+  await world.dispose()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Snippets of a guide that begin a file or continue the one that does, under the headings they stand below. */
+const snippetsOf = (guide: string): ReadonlyArray<readonly [heading: string, code: string]> => {
+  const text = readFileSync(path.join(guides, guide), "utf8")
+  let heading = guide
+  const found: Array<readonly [string, string]> = []
+  for (const part of text.split(/^(?=#+ |```)/m)) {
+    const title = /^#+ (.*)/.exec(part)?.[1]
+    if (title !== undefined) heading = title
+    const code = /^```ts\n([\s\S]*)/.exec(part)?.[1]
+    if (code !== undefined) found.push([heading, code])
+  }
+  return found
+}
+
+describe.each(readdirSync(guides))("%s", (guide) => {
+  const [preamble, ...snippets] = snippetsOf(guide)
+
+  it("has snippets", () => {
+    expect(preamble?.[1]).toContain("import { Pipeline }")
+    expect(snippets.length).toBeGreaterThan(0)
+  })
+
+  it.each(snippets.map(([heading, code], at) => ({ heading, code, at })))(
+    "runs: $heading ($at)",
+    async ({ code, at }) => {
+      const file = path.join(folder, `${path.basename(guide, ".md")}-${at}.ts`)
+      writeFileSync(file, `${preamble![1]}\n${code}`)
+      const { default: pipeline } = (await import(pathToFileURL(file).href)) as { readonly default: Pipeline }
+      const { values } = await world.run(pipeline.outputs, pipeline.seed)
+      for (const value of Object.values(values)) {
+        const { tasks } = value as { readonly tasks: ReadonlyArray<{ readonly examples: number }> }
+        expect(tasks.length).toBeGreaterThan(0)
+        for (const { examples } of tasks) expect(examples).toBeGreaterThan(0)
+      }
+    },
+  )
+})

@@ -1,0 +1,61 @@
+/** Slow: a figure on public data, from scratch. Runs with THAW_SLOW=1 where the data lies beside the checkout. */
+import { existsSync } from "node:fs"
+import * as path from "node:path"
+import * as Encoder from "@thaw/models/Encoder"
+import * as Head from "@thaw/models/Head"
+import * as LearningRate from "@thaw/models/LearningRate"
+import * as Evaluate from "@thaw/steps/Evaluate"
+import * as Load from "@thaw/steps/Load"
+import * as Split from "@thaw/steps/Split"
+import * as Train from "@thaw/steps/Train"
+import { afterAll, describe, expect, it } from "vitest"
+import * as World from "../steps/world.ts"
+
+const data = path.resolve(import.meta.dirname, "../../../shared/data/banking77")
+const isAsked = process.env["THAW_SLOW"] === "1" && existsSync(data)
+
+const world = World.make({ threads: 2 })
+afterAll(world.dispose)
+
+describe("banking77, 77 intents of bank customers", () => {
+  it.skipIf(!isAsked)(
+    "is answered right in more than 80 of 100 cases by an encoder trained from scratch",
+    async () => {
+      const load = (part: string) =>
+        Load.jsonl({ path: path.join(data, `${part}.jsonl`), text: "text", label: "label" })
+      const parts = Split.given({
+        train: load("train"),
+        test: load("test"),
+        validation: 0.05,
+        overlap: "dropFromTrain",
+      })
+      const encoder = Encoder.fromScratch({
+        corpus: parts.train,
+        vocabularySize: 3000,
+        blocks: 1,
+        hidden: 128,
+        heads: 4,
+        maxTokens: 64,
+      })
+      const trained = Train.multiTask({
+        encoder,
+        tasks: {
+          label: { head: Head.classification({ pooling: "mean" }), train: parts.train, validation: parts.validation },
+        },
+        learningRate: LearningRate.linear({ base: 1e-3, warmup: 0.1 }),
+        epochs: 10,
+      })
+      const started = Date.now()
+      const { values } = await world.run({ scores: Evaluate.tasks({ trained, test: { label: parts.test } }) })
+      const [scores] = values.scores.tasks
+      const { accuracy, macroF1 } = scores!.metrics
+      const seconds = Math.round((Date.now() - started) / 1000)
+      process.stdout.write(
+        `banking77: accuracy ${accuracy}, macro-F1 ${macroF1}, ${scores!.examples} examples, ${seconds} s\n`,
+      )
+      expect(scores!.examples).toBe(3080)
+      expect(accuracy).toBeGreaterThan(0.8)
+    },
+    1_800_000,
+  )
+})
