@@ -5,6 +5,8 @@ import type { SessionFailed } from "@thaw/onnx/Errors"
 import { Sessions } from "@thaw/onnx/Session"
 import type * as Tensor from "@thaw/onnx/Tensor"
 import * as Value from "@thaw/onnx/Value"
+import { identity } from "@thaw/steps/training/Resident"
+import { accepted } from "@thaw/steps/training/Updates"
 import { Effect } from "effect"
 import * as Timed from "./Timed.ts"
 import type { Subject } from "./Workload.ts"
@@ -16,15 +18,6 @@ export interface ThawUpdate {
   readonly roundTrip: Timed.Contender
   /** How long the update's session took to create. */
   readonly creationSeconds: number
-}
-
-const identity = (names: Iterable<string>): Readonly<Record<string, string>> =>
-  Object.fromEntries(Array.from(names, (name) => [name, name]))
-
-/** Only what the graph takes. */
-const accepted = <A>(feeds: Readonly<Record<string, A>>, graph: Graph.Graph): Readonly<Record<string, A>> => {
-  const names = new Set(graph.inputs.map(({ name }) => name))
-  return Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name)))
 }
 
 type Feeds = Readonly<Record<string, Tensor.Tensor>>

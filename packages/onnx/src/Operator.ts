@@ -5,6 +5,7 @@
  */
 import type { Attribute } from "./Attribute.ts"
 import type { GraphError } from "./Errors.ts"
+import * as Shape from "./Shape.ts"
 import type { Type } from "./Type.ts"
 
 /** `""` is ONNX's own domain. */
@@ -44,6 +45,13 @@ export interface Operator<
     attributes: AttributesOf<Kinds>,
     refuse: Refuse,
   ) => Results<Outputs, Type>
+}
+
+/** The shape that operands broadcast to; refused where they do not. */
+export const broadcast = (refuse: Refuse, ...shapes: ReadonlyArray<Shape.Shape>): Shape.Shape => {
+  const shape = Shape.broadcast(...shapes)
+  if (shape === undefined) throw refuse("shapes that broadcast")
+  return shape
 }
 
 /** Keeps a row's literal types. */

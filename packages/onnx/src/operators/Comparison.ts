@@ -2,7 +2,6 @@
 import * as Attribute from "../Attribute.ts"
 import * as DataType from "../DataType.ts"
 import * as Operator from "../Operator.ts"
-import * as Shape from "../Shape.ts"
 import * as Type from "../Type.ts"
 
 const compare = (since: number) =>
@@ -14,9 +13,7 @@ const compare = (since: number) =>
     attributes: {},
     infer: ([a, b], _attributes, refuse) => {
       if (a.dtype !== b.dtype || !DataType.isNumeric(a.dtype)) throw refuse("numeric operands of one data type")
-      const shape = Shape.broadcast(a.shape, b.shape)
-      if (shape === undefined) throw refuse("shapes that broadcast")
-      return [Type.make("bool", shape)]
+      return [Type.make("bool", Operator.broadcast(refuse, a.shape, b.shape))]
     },
   })
 
@@ -29,9 +26,7 @@ const logical = (since: number) =>
     attributes: {},
     infer: ([a, b], _attributes, refuse) => {
       if (a.dtype !== "bool" || b.dtype !== "bool") throw refuse("bool operands")
-      const shape = Shape.broadcast(a.shape, b.shape)
-      if (shape === undefined) throw refuse("shapes that broadcast")
-      return [Type.make("bool", shape)]
+      return [Type.make("bool", Operator.broadcast(refuse, a.shape, b.shape))]
     },
   })
 
@@ -71,9 +66,7 @@ export const comparison = {
     infer: ([condition, x, y], _attributes, refuse) => {
       if (condition.dtype !== "bool" || x.dtype !== y.dtype || !DataType.isArithmetic(x.dtype))
         throw refuse("a bool condition and two values of one data type: float32, float64, int32 or int64")
-      const shape = Shape.broadcast(condition.shape, x.shape, y.shape)
-      if (shape === undefined) throw refuse("shapes that broadcast")
-      return [Type.make(x.dtype, shape)]
+      return [Type.make(x.dtype, Operator.broadcast(refuse, condition.shape, x.shape, y.shape))]
     },
   }),
 } as const

@@ -3,7 +3,6 @@ import * as Attribute from "../Attribute.ts"
 import * as DataType from "../DataType.ts"
 import * as Dimension from "../Dimension.ts"
 import * as Operator from "../Operator.ts"
-import * as Shape from "../Shape.ts"
 import * as Type from "../Type.ts"
 
 /** Which elements an operator computes with, and how its errors call them. */
@@ -43,8 +42,7 @@ const binary = (
     attributes: {},
     infer: ([a, b], _attributes, refuse) => {
       if (a.dtype !== b.dtype || !DataType.isNumeric(a.dtype)) throw refuse("numeric operands of one data type")
-      const shape = Shape.broadcast(a.shape, b.shape)
-      if (shape === undefined) throw refuse("shapes that broadcast")
+      const shape = Operator.broadcast(refuse, a.shape, b.shape)
       const contents =
         known !== undefined && a.known?.length === 1 && b.known?.length === 1
           ? known(a.known[0]!, b.known[0]!)
