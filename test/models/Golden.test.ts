@@ -91,9 +91,14 @@ describe("the graphs of a phase with frozen groups", () => {
         .filter((node) => node.inputs.includes("hidden") && outputs.size > 0)
         .map((node) => node.operator)
     }
-    // The heads only gather first tokens from it; a block multiplies it forwards thrice and thrice for weights' gradients.
+    const products = (graph: Graph.Graph) => reachesHidden(graph).filter((operator) => operator === "Gemm")
+    // The heads only gather first tokens from it; a block multiplies it forwards for keys and values, and once each for
+    // their weights' gradients; its queries are those of the first tokens.
     expect(reachesHidden(heads)).toEqual(["Shape", "Gather"])
-    expect(reachesHidden(upper).filter((operator) => operator === "Gemm")).toHaveLength(6)
+    expect(products(upper)).toHaveLength(4)
+    // Where a task reads every token, so do the queries.
+    const entities = TrainingModel.make(await Golden.phaseOf("bert", "belowBlock1")).update(["entities", "topic"]).graph
+    expect(products(entities)).toHaveLength(6)
   })
 
   it("keep the frozen bottom in a graph of its own, with its weights inside", async () => {

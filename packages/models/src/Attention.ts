@@ -3,10 +3,14 @@
  * al. 2017, arXiv 1706.03762, section 3.2.2).
  *
  * ```
- * x                   [batch*tokens, hidden]
- * query, key, value   [batch, heads, tokens, headSize]
- * scores              [batch, heads, tokens, tokens]
+ * x            [batch*tokens, hidden]
+ * key, value   [batch, heads, tokens, headSize]
+ * query        [batch, heads, asked, headSize]     asked: tokens, or 2 where only the first token's vector is asked for
+ * scores       [batch, heads, asked, tokens]
  * ```
+ *
+ * A single query is asked twice and one answer dropped: a product with one row takes another kernel of the runtime, whose
+ * sums over the tokens depend on how much padding there is.
  */
 import * as Extent from "@thaw/onnx/Extent"
 import * as Op from "@thaw/onnx/Op"
@@ -16,6 +20,7 @@ import type * as Dropout from "./Dropout.ts"
 import type { Inputs } from "./Inputs.ts"
 import * as Linear from "./Linear.ts"
 import type { Parameter, Weights } from "./Parameter.ts"
+import type { Asked } from "./Pooling.ts"
 
 export interface Attention {
   readonly query: Linear.Linear
@@ -28,26 +33,34 @@ export const parameters = ({ query, key, value, output }: Attention): ReadonlyAr
   [query, key, value, output].flatMap(Linear.parameters)
 
 /**
+ * @param asked whose vectors are computed; keys and values are every token's
+ * @param rows of x, those of the tokens asked for
  * @param dropShares what becomes of the shares of attention
  * @param drop what becomes of what adapters read
- * @returns [batch*tokens, hidden]
+ * @returns [rows, hidden]
  */
 export const forward = (
   { query, key, value, output }: Attention,
   weights: Weights,
   x: Value.Value,
+  { asked, rows }: { readonly asked: Asked; readonly rows: Value.Value },
   { attentionMask, attentionBias }: Inputs,
   { heads, headSize, hidden }: Dimensions,
   dropShares: (shares: Value.Value) => Value.Value,
   drop: Dropout.Drop,
 ): Value.Value => {
-  const perHead = (projection: Linear.Linear) => {
-    const flat = Linear.forward(projection, weights, x, drop)
-    const split = Op.Reshape(flat, [Extent.of(attentionMask, 0), Extent.of(attentionMask, 1), heads, headSize])
+  const [batch, tokens] = [Extent.of(attentionMask, 0), Extent.of(attentionMask, 1)]
+  const perHead = (projection: Linear.Linear, of: Value.Value, length: number | Extent.Extent) => {
+    const split = Op.Reshape(Linear.forward(projection, weights, of, drop), [batch, length, heads, headSize])
     return Op.Transpose(split, { perm: [0, 2, 1, 3] })
   }
-  const scores = Op.FusedMatMul(perHead(query), perHead(key), { alpha: 1 / Math.sqrt(headSize), transB: 1 })
+  const isFirst = asked === "cls"
+  const once = perHead(query, rows, isFirst ? 1 : tokens)
+  const queries = isFirst ? Op.Concat([once, once], { axis: 2 }) : once
+  const scores = Op.FusedMatMul(queries, perHead(key, x, tokens), { alpha: 1 / Math.sqrt(headSize), transB: 1 })
   const shares = dropShares(Op.Softmax(Op.Add(scores, attentionBias), { axis: -1 }))
-  const context = Op.Transpose(Op.MatMul(shares, perHead(value)), { perm: [0, 2, 1, 3] })
+  const answers = Op.MatMul(shares, perHead(value, x, tokens))
+  const kept = isFirst ? Op.Slice(answers, { starts: [0], ends: [1], axes: [2] }) : answers
+  const context = Op.Transpose(kept, { perm: [0, 2, 1, 3] })
   return Linear.forward(output, weights, Op.Reshape(context, [-1, hidden]), drop)
 }

@@ -6,6 +6,7 @@ import * as Embeddings from "./Embeddings.ts"
 import * as Group from "./Group.ts"
 import type { Inputs } from "./Inputs.ts"
 import type { Parameter, Weights } from "./Parameter.ts"
+import type { Asked } from "./Pooling.ts"
 import * as TransformerBlock from "./TransformerBlock.ts"
 
 export interface Network {
@@ -27,7 +28,8 @@ export const parametersOf = (network: Network, groups: ReadonlyArray<Group.Group
  * The groups from the first of `groups` to the last, one after the other.
  *
  * @param below what the part below them gave, [batch*tokens, hidden]; unused when `groups` begin with the embeddings
- * @returns [batch*tokens, hidden]
+ * @param asked of the last of `groups`, a block, where it is not `tokens`
+ * @returns [batch*tokens, hidden], or [batch, hidden] of the first tokens
  */
 export const forward = (
   { dimensions, embeddings, blocks }: Network,
@@ -36,13 +38,15 @@ export const forward = (
   inputs: Inputs,
   below?: Value,
   drop: Dropout.Drop = Dropout.none,
+  asked: Asked = "tokens",
 ): Value => {
   let hidden =
     groups[0] === Group.embeddings ? Embeddings.forward(embeddings, weights, inputs, dimensions, drop) : below
   if (hidden === undefined) throw new RangeError("a network that starts above the embeddings needs what is below")
   for (const block of blocks) {
     if (groups.includes(block.group)) {
-      hidden = TransformerBlock.forward(block, weights, hidden, inputs, dimensions, drop)
+      const own = block.group === groups.at(-1) ? asked : "tokens"
+      hidden = TransformerBlock.forward(block, weights, hidden, inputs, dimensions, drop, own)
     }
   }
   return hidden

@@ -83,6 +83,16 @@ export const headOf = ({ config, heads }: Pick<Settings, "config" | "heads">, ta
   return Head.network(head, task, labels.length, config)
 }
 
+const knownHead = (settings: Settings, task: string): Head.Network => {
+  if (settings.heads[task] !== undefined) return headOf(settings, task)
+  throw new TrainingInvalid({
+    where: "update",
+    expected: "tasks that have a head",
+    got: JSON.stringify(task),
+    advice: Problem.suggestion(task, Object.keys(settings.heads)),
+  })
+}
+
 const nothingTrains = (tasks: ReadonlyArray<string>, frozen: ReadonlyArray<Group.Group>) =>
   new TrainingInvalid({
     where: `update for ${Problem.list(tasks)}`,
@@ -100,13 +110,23 @@ const forward = (
 ) => {
   const inputs = Inputs.make()
   const drop = settings.dropout === undefined ? Dropout.none : Dropout.make(settings.dropout, settings.trainable)
+  const headsOf = tasks.map((task) => [task, knownHead(settings, task)] as const)
+  const asked = above.length === 0 ? "tokens" : Pooling.askedBy(headsOf.map(([, { reads }]) => reads))
   const crosses = (reading: Pooling.Reading) => Boundary.input(reading, network.dimensions.hidden)
   const hidden =
     crossing === undefined || crossing.includes("tokens")
-      ? Network.forward(network, above, weights, inputs, crossing === undefined ? undefined : crosses("tokens"), drop)
+      ? Network.forward(
+          network,
+          above,
+          weights,
+          inputs,
+          crossing === undefined ? undefined : crosses("tokens"),
+          drop,
+          asked,
+        )
       : undefined
   const read = (task: string, reading: Pooling.Reading): Value.Value => {
-    if (hidden !== undefined) return Pooling.read[reading](hidden, inputs)
+    if (hidden !== undefined) return asked === "cls" ? hidden : Pooling.read[reading](hidden, inputs)
     // The form serves every head that trains.
     if (crossing?.includes(reading) !== true) throw nothingTrains([task], [...above, Group.head(task)])
     return crosses(reading)
@@ -114,16 +134,7 @@ const forward = (
   const losses: Record<string, Value.Value> = {}
   const headParameters: Array<Parameter.Parameter> = []
   let total: Value.Value | undefined
-  for (const task of tasks) {
-    if (settings.heads[task] === undefined) {
-      throw new TrainingInvalid({
-        where: "update",
-        expected: "tasks that have a head",
-        got: JSON.stringify(task),
-        advice: Problem.suggestion(task, Object.keys(settings.heads)),
-      })
-    }
-    const head = headOf(settings, task)
+  for (const [task, head] of headsOf) {
     headParameters.push(...head.parameters)
     const labels = Head.flatLabels(Value.input(`labels.${task}`, "int32", head.units))
     const logits = head.logits(weights, read(task, head.reads), drop)

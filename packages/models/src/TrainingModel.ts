@@ -231,12 +231,13 @@ const makePrefix = (
   form: Boundary.Form,
 ): Graph.Graph => {
   const inputs = Inputs.make()
-  const hidden = Network.forward(network, below, Parameter.initializers(phase.frozen), inputs)
+  const asked = below.length === 1 ? "tokens" : Pooling.askedBy(form)
+  const weights = Parameter.initializers(phase.frozen)
+  const hidden = Network.forward(network, below, weights, inputs, undefined, Dropout.none, asked)
+  const read = (reading: Pooling.Reading) => (asked === "cls" ? hidden : Pooling.read[reading](hidden, inputs))
   return Graph.make({
     name: `below ${below.length} groups`,
-    outputs: Object.fromEntries(
-      form.map((reading) => [Boundary.nameOf[reading], Pooling.read[reading](hidden, inputs)]),
-    ),
+    outputs: Object.fromEntries(form.map((reading) => [Boundary.nameOf[reading], read(reading)])),
   })
 }
 

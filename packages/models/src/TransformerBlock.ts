@@ -12,6 +12,7 @@ import type { Inputs } from "./Inputs.ts"
 import * as LayerNorm from "./LayerNorm.ts"
 import * as Linear from "./Linear.ts"
 import type { Parameter, Weights } from "./Parameter.ts"
+import * as Pooling from "./Pooling.ts"
 
 export interface TransformerBlock {
   readonly group: Group
@@ -77,7 +78,8 @@ const activate: Readonly<Record<Activation, (x: Value.Value) => Value.Value>> = 
 
 /**
  * @param x [batch*tokens, hidden]
- * @returns [batch*tokens, hidden]
+ * @param asked whose vectors are computed
+ * @returns [batch*tokens, hidden], or [batch, hidden] of the first tokens
  */
 export const forward = (
   block: TransformerBlock,
@@ -86,15 +88,17 @@ export const forward = (
   inputs: Inputs,
   dimensions: Dimensions,
   drop: Dropout.Drop = Dropout.none,
+  asked: Pooling.Asked = "tokens",
 ): Value.Value => {
+  const rows = Pooling.read[asked](x, inputs)
   const at = (name: Drops) => (value: Value.Value) =>
     block.drops.includes(name)
       ? drop(value, { group: block.group, name, rate: name === "shares" ? "attention" : "hidden" })
       : value
   const attended = at("attended")(
-    Attention.forward(block.attention, weights, x, inputs, dimensions, at("shares"), drop),
+    Attention.forward(block.attention, weights, x, { asked, rows }, inputs, dimensions, at("shares"), drop),
   )
-  const middle = LayerNorm.forward(block.attentionNorm, weights, Op.Add(attended, x))
+  const middle = LayerNorm.forward(block.attentionNorm, weights, Op.Add(attended, rows))
   const wide = activate[dimensions.activation](Linear.forward(block.intermediate, weights, middle, drop))
   const narrow = at("narrow")(Linear.forward(block.output, weights, wide, drop))
   return Value.named(LayerNorm.forward(block.outputNorm, weights, Op.Add(narrow, middle)), `${block.group}/hidden`)

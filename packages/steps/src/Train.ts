@@ -87,7 +87,7 @@ export const settings = Settings.make
 /** One phase of training. */
 export const phase = Step.make({
   name: "Train.phase",
-  version: "1",
+  version: "2",
   input: {
     checkpoint: Checkpoint.Checkpoint,
     train: Artifact.record(Dataset.TrainExamples),
