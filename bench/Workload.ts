@@ -41,13 +41,13 @@ export const maxGradientNorm = 1
 export const classes = 3
 export const positions = 512
 const task = "topic"
-const seed = Seed.make(7, "bench")
+export const seed = Seed.make(7, "bench")
 
 export const heads = {
   [task]: { ...Head.classification(), labels: Array.from({ length: classes }, (_, label) => `label ${label}`) },
 }
 
-const dimensions = ({ blocks, hidden, heads: headCount, intermediate, vocab }: Workload): Dimensions => ({
+export const dimensions = ({ blocks, hidden, heads: headCount, intermediate, vocab }: Workload): Dimensions => ({
   blocks,
   hidden,
   heads: headCount,

@@ -11,6 +11,7 @@ import { full6x384 } from "./cases/Full6x384.ts"
 import { halfFrozen6x384 } from "./cases/HalfFrozen6x384.ts"
 import { halfFrozenEpochs6x384 } from "./cases/HalfFrozenEpochs6x384.ts"
 import { headsOnly6x384 } from "./cases/HeadsOnly6x384.ts"
+import { phaseStart6x384 } from "./cases/PhaseStart6x384.ts"
 import { tiny } from "./cases/Tiny.ts"
 import { tokenisation } from "./cases/Tokenisation.ts"
 
@@ -20,6 +21,7 @@ const cases: ReadonlyArray<Case> = [
   full2x128,
   headsOnly6x384,
   halfFrozenEpochs6x384,
+  phaseStart6x384,
   tokenisation,
 ]
 /** Run only when they are named. */
