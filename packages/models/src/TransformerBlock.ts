@@ -70,7 +70,8 @@ export const parameters = (block: TransformerBlock): ReadonlyArray<Parameter> =>
   ...LayerNorm.parameters(block.outputNorm),
 ]
 
-const activate: Readonly<Record<Activation, (x: Value.Value) => Value.Value>> = {
+/** Upstream's names, our operators. */
+export const activate: Readonly<Record<Activation, (x: Value.Value) => Value.Value>> = {
   gelu: (x) => Op.Gelu(x),
   gelu_new: (x) => Op.Gelu(x, { approximate: "tanh" }),
   relu: Op.Relu,

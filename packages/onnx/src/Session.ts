@@ -40,7 +40,14 @@ export interface Device {
     names: Readonly<Record<string, string>>,
     metadata?: Readonly<Record<string, string>>,
   ) => Effect.Effect<void, SessionFailed>
-  readonly session: (graph: Graph) => Effect.Effect<Session, SessionFailed, Scope.Scope>
+  readonly session: (graph: Graph | Model) => Effect.Effect<Session, SessionFailed, Scope.Scope>
+}
+
+/** A graph that others wrote: the bytes of an ONNX file that needs no other file. */
+export interface Model {
+  /** For messages. */
+  readonly name: string
+  readonly bytes: Uint8Array
 }
 
 /** One graph, ready to run. */

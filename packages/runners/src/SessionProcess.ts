@@ -136,7 +136,8 @@ const device = ({ ask }: Connection): Device => {
       Effect.acquireRelease(
         Effect.suspend(() => {
           const session = sessions++
-          const request = { _tag: "Create", session, name: graph.name, model: Graph.bytes(graph) } as const
+          const model = "bytes" in graph ? graph.bytes : Graph.bytes(graph)
+          const request = { _tag: "Create", session, name: graph.name, model } as const
           return Effect.as(ask<"Create">(request), session)
         }),
         // A session is gone with its process.

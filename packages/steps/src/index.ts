@@ -1,4 +1,5 @@
 export * as AddTask from "./AddTask.ts"
+export * as Augment from "./Augment.ts"
 export * as Batch from "./Batch.ts"
 export * as Chunk from "./Chunk.ts"
 export * as Encode from "./Encode.ts"
