@@ -72,9 +72,7 @@ const define = (call: Generator) =>
       const tasks = Dataset.tasksOf(examples)
       const ask = Effect.fnUntraced(function* (row: Copies.Row, copy: number) {
         const number = Seed.stream(seed, row.id, String(copy)).int(2 ** 32)
-        // What its function is given but for the names: the same text under another id is the same question.
-        const content = { ...row, id: undefined, origin: undefined }
-        const kept = Kept.at(cache, { name, version, content, copy, seed: number })
+        const kept = Kept.at(cache, { name, version, example: row, copy, seed: number })
         const known = yield* kept.find
         if (known !== undefined) return known
         yield* pace

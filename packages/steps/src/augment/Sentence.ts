@@ -109,10 +109,10 @@ export const removed = (sentence: Sentence, at: number): Sentence => {
   return { form, pieces: pieces.toSpliced(start, count, ...(gap === "" ? [] : [piece])) }
 }
 
-/** Two gaps as one: a single space where both had white space, none at the ends of the text and before a mark. */
+/** Two gaps as one: a single space where both had white space, none at the ends of the text and before a mark that closes. */
 const closed = (left: string, right: string, first: boolean, last: boolean): string => {
   const joined = /\s$/u.test(left) && /^[\s.,;:!?)\]}]/u.test(right) ? left.trimEnd() + right : left + right
-  return first ? joined.trimStart() : last ? joined.trimEnd() : joined
+  return first ? joined.replace(/^[\s.,;:!?)\]}]+/u, "") : last ? joined.trimEnd() : joined
 }
 
 /** Places before which a word can be put: before every piece that is a word or token, and at the end of the words. */
