@@ -4,6 +4,7 @@ import path from "node:path"
 import { pathToFileURL } from "node:url"
 import type { Pipeline } from "@thaw/core/Pipeline"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import * as Seq2SeqFolder from "../models/seq2seq.ts"
 import * as Corpus from "../steps/corpus.ts"
 import * as World from "../steps/world.ts"
 
@@ -20,6 +21,12 @@ beforeAll(async () => {
   writeFileSync(path.join(folder, "support.csv"), ["text,topic,mood", ...rows].join("\n"))
   const { folders } = await world.run({ encoder: Corpus.encoder() })
   cpSync(folders.encoder, path.join(folder, "encoder"), { recursive: true })
+  cpSync(path.join(import.meta.dirname, "../fixtures/masked"), path.join(folder, "bert"), { recursive: true })
+  writeFileSync(path.join(folder, "synonyms.tsv"), "a\t1\thappy|merry\na\t2\tsad|sorry\n")
+  const foreign = { the: "die", happy: "froh", lovely: "lieb", cat: "katze", is: "ist", here: "hier" }
+  const home = { die: "the", froh: "glad", lieb: "dear", katze: "cat", ist: "is", hier: "there" }
+  cpSync(Seq2SeqFolder.folder(foreign), path.join(folder, "en-de"), { recursive: true })
+  cpSync(Seq2SeqFolder.folder(home), path.join(folder, "de-en"), { recursive: true })
 })
 afterAll(async () => {
   await world.dispose()
