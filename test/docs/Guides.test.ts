@@ -25,8 +25,8 @@ beforeAll(async () => {
   writeFileSync(path.join(folder, "synonyms.tsv"), "a\t1\thappy|merry\na\t2\tsad|sorry\n")
   const foreign = { the: "die", happy: "froh", lovely: "lieb", cat: "katze", is: "ist", here: "hier" }
   const home = { die: "the", froh: "glad", lieb: "dear", katze: "cat", ist: "is", hier: "there" }
-  cpSync(Seq2SeqFolder.folder(foreign), path.join(folder, "en-de"), { recursive: true })
-  cpSync(Seq2SeqFolder.folder(home), path.join(folder, "de-en"), { recursive: true })
+  Seq2SeqFolder.write(path.join(folder, "en-de"), foreign)
+  Seq2SeqFolder.write(path.join(folder, "de-en"), home)
 })
 afterAll(async () => {
   await world.dispose()

@@ -36,23 +36,29 @@ const decoder = (vocab: number) => {
   return Graph.make({ name: "decoder", outputs: { logits: Op.MatMul(reads, states) } })
 }
 
-/** @param words word → what it becomes; the other words of the vocabulary become themselves */
-export const folder = (
-  words: Readonly<Record<string, string>>,
-  settings: Readonly<Record<string, unknown>> = {},
-): string => {
+type Words = Readonly<Record<string, string>>
+type Settings = Readonly<Record<string, unknown>>
+
+/** A new folder below the system's. */
+export const folder = (words: Words, settings: Settings = {}): string =>
+  write(mkdtempSync(path.join(tmpdir(), "thaw-seq2seq-")), words, settings)
+
+/**
+ * @param words word → what it becomes; the other words of the vocabulary become themselves
+ * @returns the folder
+ */
+export const write = (at: string, words: Words, settings: Settings = {}): string => {
   const vocabulary = [...specials, ...new Set([...Object.keys(words), ...Object.values(words)])]
   const rows = vocabulary.map((token) => {
     const row = vocabulary.map(() => 0)
     row[vocabulary.indexOf(words[token] ?? token)] = 1
     return row
   })
-  const at = mkdtempSync(path.join(tmpdir(), "thaw-seq2seq-"))
-  mkdirSync(path.join(at, "onnx"))
-  const write = (name: string, content: string | Uint8Array) => writeFileSync(path.join(at, name), content)
-  write("config.json", JSON.stringify({ decoder_start_token_id: 0, eos_token_id: 3, max_length: 20, ...settings }))
-  write("tokenizer.json", Effect.runSync(WordPiece.tokenizerJson(vocabulary, "test")))
-  write("onnx/encoder_model.onnx", Graph.bytes(encoder(rows)))
-  write("onnx/decoder_model.onnx", Graph.bytes(decoder(vocabulary.length)))
+  mkdirSync(path.join(at, "onnx"), { recursive: true })
+  const put = (name: string, content: string | Uint8Array) => writeFileSync(path.join(at, name), content)
+  put("config.json", JSON.stringify({ decoder_start_token_id: 0, eos_token_id: 3, max_length: 20, ...settings }))
+  put("tokenizer.json", Effect.runSync(WordPiece.tokenizerJson(vocabulary, "test")))
+  put("onnx/encoder_model.onnx", Graph.bytes(encoder(rows)))
+  put("onnx/decoder_model.onnx", Graph.bytes(decoder(vocabulary.length)))
   return at
 }

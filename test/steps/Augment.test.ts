@@ -209,6 +209,17 @@ describe("what does not fit", () => {
     )
   })
 
+  it("a name where a step's result belongs", async () => {
+    const advice = "See Augment.thesaurus, MaskedEncoder.fromFolder and Seq2Seq.fromFolder."
+    const expected = "expected the result of a step, or a source that comes with Thaw"
+    expect(await refusal(Augment.synonyms({ source: "roget" as never }))).toBe(
+      `Augment.examples: Augment.synonyms: ${expected}, got "roget". ${advice}`,
+    )
+    expect(await refusal(Augment.contextual({ encoder: "bert" as never }))).toBe(
+      `Augment.examples: Augment.contextual: ${expected}, got "bert". ${advice}`,
+    )
+  })
+
   it("labels of a task that the examples do not have", async () => {
     const { message } = await world.failure(
       Augment.examples({ examples: train, operation: Augment.swap(), only: { task: "topc", labels: ["animal"] } }),

@@ -65,6 +65,13 @@ describe("synonyms", () => {
     expect(Making.copy(stop, row).row.text).toMatch(/^The [yz]keep and the xgo are not here, plain$/u)
   })
 
+  it("are no names", () => {
+    const thesaurus = { senses: () => [["Idaho", "ID"]], frequency: () => 0 }
+    expect(
+      Making.copy({ _tag: "synonyms", source: "own" }, Making.text("r", "identity id"), { thesaurus }).applied,
+    ).toEqual([])
+  })
+
   it("keep capitals, punctuation and spaces", () => {
     const row = Making.text("r", "  “Xone”, XTWO!  xthree…")
     expect(Making.copy({ _tag: "synonyms", source: "made up", p: 1 }, row).row.text).toMatch(
@@ -79,8 +86,9 @@ describe("synonyms", () => {
     expect(Making.copy(verbs, Making.text("r", "xa")).applied).toEqual([])
   })
 
-  it("match the part of speech of a tag, or change only words that have one", () => {
+  it("match the part of speech of a tag, the likeliest, any, or change only words that have one", () => {
     const thesaurus = {
+      frequency: (word: string, part: string) => (word === "book" ? ({ noun: 40, verb: 2 }[part] ?? 0) : 0),
       senses: (word: string, part: string) =>
         word === "book"
           ? ({ noun: [["volume"]], verb: [["reserve"]] }[part] ?? [])
@@ -91,6 +99,11 @@ describe("synonyms", () => {
     const row = Making.tokens("r", ["book", "book", "car"], { pos: ["VB", "NOUN", "NNP"] })
     const by = { _tag: "synonyms", source: "own", p: 1, match: { tags: "pos" } } as const
     expect(Making.copy(by, row, { thesaurus }).row.tokens).toEqual(["reserve", "volume", "car"])
+    const likely = { _tag: "synonyms", source: "own", p: 1 } as const
+    expect(Making.copy(likely, row, { thesaurus }).row.tokens).toEqual(["volume", "volume", "auto"])
+    const any = { _tag: "synonyms", source: "own", p: 1, match: "any" } as const
+    const anything = seeds.map((seed) => Making.copy(any, row, { thesaurus, seed }).row.tokens![0])
+    expect(new Set(anything)).toEqual(new Set(["reserve", "volume"]))
     const sure = { _tag: "synonyms", source: "own", p: 1, match: "unambiguous" } as const
     expect(Making.copy(sure, row, { thesaurus }).row.tokens).toEqual(["book", "book", "auto"])
   })
@@ -262,7 +275,7 @@ describe("combinators", () => {
   const row = Making.text("r", "word")
   const copyOf = (operation: Operation.Operation, seed: number) => {
     const trace: Array<string> = []
-    const thesaurus = { senses: () => [["other"]] }
+    const thesaurus = { senses: () => [["other"]], frequency: () => 0 }
     const { applied } = Making.copy(operation, row, { seed, thesaurus })
     return { trace, applied }
   }

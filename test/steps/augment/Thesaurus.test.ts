@@ -19,6 +19,13 @@ describe("WordNet 3.1", () => {
     expect(WordNet.thesaurus.senses(word, part)).toEqual(senses)
   })
 
+  it("knows how often a word was seen as what", () => {
+    // Sums of the last column of index.sense.
+    expect(WordNet.thesaurus.frequency("Long", "verb")).toBe(6)
+    expect(WordNet.thesaurus.frequency("buy", "verb")).toBeGreaterThan(WordNet.thesaurus.frequency("buy", "noun"))
+    expect(WordNet.thesaurus.frequency("xyzzy", "noun")).toBe(0)
+  })
+
   it("is called by its release", () => {
     expect(WordNet.name).toBe("wordnet-3.1")
   })

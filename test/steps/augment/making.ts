@@ -12,6 +12,7 @@ export const madeUp: Thesaurus.Thesaurus = {
     part === "noun" && /^x[a-z]*$/iu.test(word)
       ? [[`y${word.slice(1).toLowerCase()}`], [`z${word.slice(1).toLowerCase()}`]]
       : [],
+  frequency: () => 0,
 }
 
 export const text = (id: string, words: string): Copies.Row => ({

@@ -3,6 +3,7 @@ import * as Artifact from "@thaw/core/Artifact"
 import * as Dataset from "@thaw/core/Dataset"
 import { InvalidData } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
+import { RunEvents } from "@thaw/core/RunEvent"
 import * as Seed from "@thaw/core/Seed"
 import * as Step from "@thaw/core/Step"
 import * as Checkpoint from "@thaw/models/Checkpoint"
@@ -54,37 +55,39 @@ const together = 256
 
 const augmented = Effect.fnUntraced(function* <E, R, E2, R2>(
   { examples, operation, copies = 1, originals = "keep", only, protect = [], thesauri, seed }: Given,
+  models: ReadonlyArray<string>,
   answering: Questions.Answering<E, R>,
   similar: (kept: ReadonlyArray<Copies.Copy>) => Effect.Effect<ReadonlyArray<Copies.Copy>, E2, R2>,
 ) {
-  yield* check(examples, operation, only?.task)
+  const { label: step } = yield* Step.StepRun
+  const { emit } = yield* RunEvents
+  yield* check(examples, operation, only?.task, [WordNet.name, ...Object.keys(thesauri), ...models])
   const locked = new Set(protect.map((word) => word.toLowerCase()))
   const world = { locked, thesaurus: thesauriOf(thesauri), mentions: mentionsOf(examples, operation) }
   const ids = Copies.taken(Dataset.rowsOf(examples))
   const made: Array<Copies.Copy> = []
-  let chosen = 0
+  let [seen, chosen] = [0, 0]
   let started: Array<ReturnType<typeof Copies.make>> = []
-  const finish = Effect.fnUntraced(function* () {
+  const finish = Effect.fnUntraced(function* (done: number) {
     made.push(...(yield* Questions.settle(started, answering)))
     started = []
+    yield* emit({ _tag: "progressed", step, done, of: Dataset.size(examples), unit: "examples" })
   })
   for (const row of Dataset.rowsOf(examples)) {
+    seen++
     if (only !== undefined && !only.labels.includes(labelOf(row, only.task) ?? "")) continue
     chosen++
     for (const number of Copies.numbers(row.id, copies, ids)) {
       started.push(Copies.make(operation, row, number, world, seed))
     }
-    if (started.length >= together) yield* finish()
+    if (started.length >= together) yield* finish(seen)
   }
-  yield* finish()
+  yield* finish(seen)
   const { kept, equalToOrigin, equalToAnother } = Copies.distinct(made, Dataset.rowsOf(examples))
   const close = yield* similar(kept)
   const dropped = { equalToOrigin, equalToAnother, dissimilar: kept.length - close.length }
   return {
-    examples: Dataset.withRows(examples, [
-      ...(originals === "keep" ? Dataset.rowsOf(examples) : []),
-      ...close.map(({ row }) => row),
-    ]),
+    examples: Copies.withCopies(examples, originals, close),
     report: Report.make(chosen, close, dropped, seed),
   }
 })
@@ -114,6 +117,7 @@ const check = Effect.fnUntraced(function* (
   examples: Dataset.Dataset,
   operation: Operation.Operation,
   only: string | undefined,
+  names: ReadonlyArray<string>,
 ) {
   const tasks = Dataset.tasksOf(examples)
   const requireTask = (task: string, known: ReadonlyArray<string>, expected: string, where: string) =>
@@ -147,17 +151,32 @@ const check = Effect.fnUntraced(function* (
         advice: "A translation has other tokens. Use mentions, synonyms or contextual, which keep tags right.",
       })
     }
-    const known = inner._tag === "synonyms" || inner._tag === "insert" ? inner.source : undefined
-    if (known !== undefined && known !== WordNet.name && !known.startsWith("thesaurus ")) {
+    const unknown = namesIn(inner).find((name) => !names.includes(name))
+    if (unknown !== undefined) {
       return yield* new InvalidData({
         where,
-        expected: `${JSON.stringify(WordNet.name)} or what Augment.thesaurus gives`,
-        got: JSON.stringify(known),
-        advice: "",
+        expected: "the result of a step, or a source that comes with Thaw",
+        got: JSON.stringify(unknown),
+        advice: "See Augment.thesaurus, MaskedEncoder.fromFolder and Seq2Seq.fromFolder.",
       })
     }
   }
 })
+
+/** Names under which an operation expects inputs. */
+const namesIn = (operation: Operation.Operation): ReadonlyArray<string> => {
+  switch (operation._tag) {
+    case "synonyms":
+    case "insert":
+      return [operation.source]
+    case "contextual":
+      return [operation.encoder]
+    case "backTranslate":
+      return [operation.there, operation.back]
+    default:
+      return []
+  }
+}
 
 /** For operations that need no model. */
 export const plain = Step.make({
@@ -165,7 +184,7 @@ export const plain = Step.make({
   version: "1",
   input: fields,
   output,
-  run: (given) => augmented(given, Questions.none, Effect.succeed),
+  run: (given) => augmented(given, [], Questions.none, Effect.succeed),
 })
 
 /** For operations and filters that ask models. */
@@ -185,7 +204,8 @@ export const withModels = Step.make({
   run: Effect.fnUntraced(function* ({ maskedEncoders, translators, similarity, encoders, ...given }) {
     const answering = yield* Questions.open({ maskedEncoders, translators })
     const [encoder] = Object.values<Checkpoint.Checkpoint>(encoders)
-    return yield* augmented(given, answering, (kept) =>
+    const names = Object.keys({ ...maskedEncoders, ...translators })
+    return yield* augmented(given, names, answering, (kept) =>
       encoder === undefined || similarity === undefined
         ? Effect.succeed(kept)
         : Similarity.within(kept, encoder, similarity),

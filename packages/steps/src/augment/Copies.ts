@@ -115,4 +115,12 @@ export const distinct = (copies: ReadonlyArray<Copy>, rows: Iterable<Row>): Dist
   }
 }
 
+/** The examples, unless they are to be dropped, and the copies after them. */
+export const withCopies = (
+  examples: Dataset.TrainExamples,
+  originals: "keep" | "drop",
+  kept: ReadonlyArray<Copy>,
+): Dataset.TrainExamples =>
+  Dataset.withRows(examples, [...(originals === "keep" ? Dataset.rowsOf(examples) : []), ...kept.map(({ row }) => row)])
+
 const before = (a: Copy, b: Copy): boolean => a.from.id < b.from.id || (a.from.id === b.from.id && a.number < b.number)

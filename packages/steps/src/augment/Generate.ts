@@ -108,10 +108,7 @@ const define = (call: Generator) =>
       if (waiting.length > 0) yield* finish(waiting)
       const { kept, ...equal } = Copies.distinct(made, Dataset.rowsOf(examples))
       return {
-        examples: Dataset.withRows(examples, [
-          ...(originals === "keep" ? Dataset.rowsOf(examples) : []),
-          ...kept.map(({ row }) => row),
-        ]),
+        examples: Copies.withCopies(examples, originals, kept),
         report: Report.make(of, kept, { ...equal, dissimilar: 0 }, seed),
       }
     }),

@@ -38,10 +38,13 @@ const synonymous = {
   senses: Schema.optionalKey(Positive),
   partsOfSpeech: Schema.optionalKey(Schema.NonEmptyArray(PartOfSpeech)),
   /**
-   * Synonyms of the same part of speech only: `unambiguous` changes words of which the source knows one part alone,
-   * `{ tags: task }` reads it from a task's tags (Penn Treebank's or Universal Dependencies').
+   * Which part of speech a word has: `likely`, the one it was seen as most often, where the source knows (so unless
+   * given); `any` of them; `unambiguous` changes words of which the source knows one part alone; `{ tags: task }` reads it
+   * from a task's tags (Penn Treebank's or Universal Dependencies').
    */
-  match: Schema.optionalKey(Schema.Union([Schema.Literal("unambiguous"), Schema.Struct({ tags: Schema.String })])),
+  match: Schema.optionalKey(
+    Schema.Union([Schema.Literals(["likely", "any", "unambiguous"]), Schema.Struct({ tags: Schema.String })]),
+  ),
   /** In place of the built-in English ones. */
   stopWords: Schema.optionalKey(Schema.Array(Schema.String)),
 }

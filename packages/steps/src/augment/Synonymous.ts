@@ -32,14 +32,20 @@ export const find = (asked: Asked, sentence: Sentence, setting: Setting): Readon
 const of = (asked: Asked, piece: Piece, thesaurus: Thesaurus): ReadonlyArray<string> => {
   const known = matching(asked, piece, thesaurus)
   const senses = known.flatMap((part) => thesaurus.senses(piece.text, part).slice(0, asked.senses ?? 2))
-  return [...new Set(senses.flat())]
+  // Names are no synonyms of words: `id` is not `Idaho`.
+  return [...new Set(senses.flat())].filter((synonym) => synonym === synonym.toLowerCase())
 }
 
 /** Parts of speech that synonyms may have. */
 const matching = (asked: Asked, piece: Piece, thesaurus: Thesaurus): ReadonlyArray<PartOfSpeech> => {
   const allowed = asked.partsOfSpeech ?? partsOfSpeech
-  const { match } = asked
-  if (match === undefined) return allowed
+  const { match = "likely" } = asked
+  if (match === "any") return allowed
+  if (match === "likely") {
+    const seen = partsOfSpeech.map((part) => thesaurus.frequency(piece.text, part))
+    const most = Math.max(...seen)
+    return most === 0 ? allowed : partsOfSpeech.filter((part, at) => seen[at] === most && allowed.includes(part))
+  }
   if (match === "unambiguous") {
     const known = partsOfSpeech.filter((part) => thesaurus.senses(piece.text, part).length > 0)
     return known.length === 1 && allowed.includes(known[0]!) ? known : []

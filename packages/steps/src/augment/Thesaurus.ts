@@ -23,6 +23,8 @@ export interface Thesaurus {
    * set. Empty where the source does not have the word.
    */
   readonly senses: (word: string, part: PartOfSpeech) => ReadonlyArray<ReadonlyArray<string>>
+  /** How often the word was seen as this part of speech; 0 where the source does not know. */
+  readonly frequency: (word: string, part: PartOfSpeech) => number
 }
 
 const Sets = Schema.Record(PartOfSpeech, Schema.Array(Schema.Array(Schema.String)))
@@ -84,6 +86,7 @@ export const ofSets = (sets: Sets): Thesaurus => {
       const sought = word.toLowerCase()
       return (index.get(part)!.get(sought) ?? []).map((set) => others(set, sought))
     },
+    frequency: () => 0,
   }
 }
 
