@@ -1,4 +1,7 @@
-/** Augmentation as two steps that differ in what they compute with: one needs models and says so in its key. */
+/**
+ * Augmentation as two steps of one name, which differ in what they compute with: only the one that asks models has the
+ * runtime in its key.
+ */
 import * as Artifact from "@thaw/core/Artifact"
 import * as Dataset from "@thaw/core/Dataset"
 import { InvalidData } from "@thaw/core/Errors"
@@ -190,7 +193,7 @@ export const plain = Step.make({
 /** For operations and filters that ask models. */
 export const withModels = Step.make({
   name: "Augment.examples",
-  version: "1 with models",
+  version: "1",
   input: {
     ...fields,
     maskedEncoders: Artifact.record(MaskedEncoder.MaskedEncoder),

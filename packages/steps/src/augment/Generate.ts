@@ -3,7 +3,7 @@
  *
  * Such functions are slow, cost money and need not give the same twice. So every output is kept, by the function's name
  * and version and by what the function was given: a rerun, also one that was stopped half-way or has more examples,
- * repeats what it has and calls for the rest only.
+ * repeats what it has and calls for the rest only. That lasts as long as the store's cache.
  */
 import * as Dataset from "@thaw/core/Dataset"
 import { RunEvents } from "@thaw/core/RunEvent"
