@@ -229,6 +229,15 @@ describe("what does not fit", () => {
     )
   })
 
+  it("labels that no example has", async () => {
+    const only = { task: "topic", labels: ["animals"] } as const
+    const { message } = await world.failure(Augment.examples({ examples: train, operation: Augment.swap(), only }))
+    expect(message).toBe(
+      'Augment.examples: Augment, only: expected examples with a label among "animals" for task "topic", got none. Did you ' +
+        'mean "animal"?',
+    )
+  })
+
   it("weights for another number of operations", () => {
     const operation = Augment.oneOf([Augment.swap()], { weights: [1, 2] })
     const make = () =>

@@ -86,6 +86,15 @@ const augmented = Effect.fnUntraced(function* <E, R, E2, R2>(
     if (started.length >= together) yield* finish(seen)
   }
   yield* finish(seen)
+  if (only !== undefined && chosen === 0) {
+    const known = Dataset.labelsOf(examples, only.task)
+    return yield* new InvalidData({
+      where: "Augment, only",
+      expected: `examples with a label among ${Problem.list(only.labels)} for task ${JSON.stringify(only.task)}`,
+      got: "none",
+      advice: Problem.suggestion(only.labels[0]!, known),
+    })
+  }
   const { kept, equalToOrigin, equalToAnother } = Copies.distinct(made, Dataset.rowsOf(examples))
   const close = yield* similar(kept)
   const dropped = { equalToOrigin, equalToAnother, dissimilar: kept.length - close.length }

@@ -4,6 +4,8 @@
  *
  * Tags of other tasks come along with the tokens that they belong to. So a mention is left alone where a chunk of another
  * task reaches over its edge.
+ *
+ * Which mentions there are is a matter of all training examples: with others among them, copies say something else.
  */
 import * as Chunk from "../../Chunk.ts"
 import { pick, type Edit, type Mention } from "../Edit.ts"
