@@ -59,6 +59,12 @@ describe("a thesaurus from a file", () => {
   })
 })
 
+it("a thesaurus of other bytes than text is refused", async () => {
+  const source = Running.file("latin.tsv", Uint8Array.of(0x6e, 0x09, 0x31, 0x09, 0xe9, 0x7c, 0x61))
+  const { message } = await Running.failure(Thesaurus.fromFile.run({ path: source }))
+  expect(message).toBe("./latin.tsv: expected text in UTF-8, got other bytes.")
+})
+
 describe("stop words", () => {
   it("are known in any case and with either apostrophe", () => {
     expect(["The", "don’t", "DON'T", "cannot"].every((word) => StopWords.has(word))).toBe(true)

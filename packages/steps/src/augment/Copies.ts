@@ -33,7 +33,7 @@ export const idOf = (id: string, number: number): string => `${id}~${number}`
 
 /** All texts of an example: what copies are compared by. */
 export const textsOf = (row: Row): ReadonlyArray<string> => [
-  Dataset.textOf({ ...row, pair: undefined } as Dataset.Example),
+  Dataset.textOf(row),
   ...(row.pair === undefined ? [] : [row.pair]),
 ]
 

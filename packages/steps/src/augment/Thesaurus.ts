@@ -5,8 +5,9 @@
  * (`n`, `v`, `a` or `s`, `r`), the set's id, and its words with `|` between them. Words of several parts (`credit card`)
  * are left out, since a token takes the place of a token.
  */
+import { readFile } from "node:fs/promises"
 import * as Artifact from "@thaw/core/Artifact"
-import { InvalidData } from "@thaw/core/Errors"
+import { InvalidData, SourceUnreadable } from "@thaw/core/Errors"
 import * as Source from "@thaw/core/Source"
 import * as Step from "@thaw/core/Step"
 import { Effect, Schema } from "effect"
@@ -57,8 +58,19 @@ export const fromFile = Step.make({
   output: Thesaurus,
   run: Effect.fnUntraced(function* ({ path: source }) {
     const sets: Record<PartOfSpeech, Array<ReadonlyArray<string>>> = { noun: [], verb: [], adjective: [], adverb: [] }
-    const lines = (yield* SourceText.read(source)).split("\n")
-    for (const [at, line] of lines.entries()) {
+    const text = yield* Effect.tryPromise({
+      try: async () => new TextDecoder("utf-8", { fatal: true }).decode(await readFile(source.path)),
+      catch: (cause) =>
+        cause instanceof TypeError
+          ? new InvalidData({ where: source.written, expected: "text in UTF-8", got: "other bytes", advice: "" })
+          : new SourceUnreadable({
+              where: source.written,
+              expected: "a readable file",
+              got: String(cause),
+              advice: "",
+            }),
+    })
+    for (const [at, line] of text.split(/\r?\n/u).entries()) {
       if (line.trim() === "") continue
       const [letter, , members, ...more] = line.split("\t")
       const part = letters[letter!]
