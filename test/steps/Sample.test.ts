@@ -6,8 +6,13 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 
 const seed = Seed.make(7, "Train")
-const take = (draws: Iterator<Sample.Draw>, count: number) =>
-  Array.from({ length: count }, () => draws.next().value as Sample.Draw)
+/** Of draws that are made for one task each. */
+const take = (draws: Iterator<Sample.Draw>, count: number): ReadonlyArray<Sample.Part> =>
+  Array.from({ length: count }, () => {
+    const { parts } = draws.next().value as Sample.Draw
+    expect(parts).toHaveLength(1)
+    return parts[0]!
+  })
 const sum = (values: ReadonlyArray<number>) => values.reduce((total, value) => total + value, 0)
 const sizes = fc.array(fc.integer({ min: 1, max: 1_000_000 }), { minLength: 1, maxLength: 6 })
 const mixes = fc.oneof(

@@ -51,7 +51,7 @@ export const Update = Schema.TaggedStruct("update", {
   step: Schema.String,
   phase: Schema.Int,
   update: Schema.Int,
-  /** Task the batch was drawn for. */
+  /** Task the batch was drawn for; several are joined by `, `. */
   task: Schema.String,
   loss: Schema.Number,
   learningRate: Schema.Number,

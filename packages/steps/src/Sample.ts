@@ -81,11 +81,24 @@ export const updatesPerEpoch = (sizes: ReadonlyArray<number>, batch: number): nu
   return Math.ceil(updates - 1e-9 * updates)
 }
 
-/** One batch to come: the task it is drawn for and the positions of its examples in that task's training set. */
-export interface Draw {
+/** Examples that are drawn for one task, by their positions in that task's training set. */
+export interface Part {
   readonly task: string
   readonly rows: ReadonlyArray<number>
 }
+
+/** What one update takes: examples of one task or of several, in this order. */
+export interface Draw {
+  readonly parts: ReadonlyArray<Part>
+}
+
+/** The tasks that a draw is made for, each once. */
+export const tasksOf = ({ parts }: Draw): ReadonlyArray<string> => [...new Set(parts.map(({ task }) => task))]
+
+/** The draw without what it holds for tasks that are no longer drawn. */
+export const without = ({ parts }: Draw, isStopped: (task: string) => boolean): Draw => ({
+  parts: parts.filter(({ task }) => !isStopped(task)),
+})
 
 /** A task as the mix sees it. */
 export interface Pool {
@@ -132,7 +145,8 @@ export function* draws(
     const counts = largestRemainder(parts, updates)
     for (const index of order.shuffle(counts.flatMap((count, index) => Array<number>(count).fill(index)))) {
       const { task, size } = pools[index]!
-      yield { task, rows: Array.from({ length: Math.min(batch, size) }, () => walks[index]!.next().value) }
+      const rows = Array.from({ length: Math.min(batch, size) }, () => walks[index]!.next().value)
+      yield { parts: [{ task, rows }] }
     }
   }
 }

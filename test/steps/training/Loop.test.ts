@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest"
 
 const start = Progress.start({}, {}, [])
 function* draws(): Generator<Sample.Draw, never, void> {
-  for (let at = 0; ; at++) yield { task: at % 2 === 0 ? "even" : "odd", rows: [at] }
+  for (let at = 0; ; at++) yield { parts: [{ task: at % 2 === 0 ? "even" : "odd", rows: [at] }] }
 }
 
 /** A loop over updates that take their time, with a list of what happened. */
@@ -23,7 +23,7 @@ const loop = (changed: Partial<Loop.Parts<string, never>> = {}) => {
     update: (progress, draw) =>
       Effect.map(work(30), () => ({
         progress: Progress.counted(progress, ["head.a"]),
-        told: Effect.sync(() => void happened.push(`update of row ${draw.rows[0]}`)),
+        told: Effect.sync(() => void happened.push(`update of row ${draw.parts[0]!.rows[0]}`)),
       })),
     evaluate: (progress) =>
       Effect.sync(() => {

@@ -7,7 +7,7 @@ import * as TrainingModel from "@thaw/models/TrainingModel"
 import { Effect } from "effect"
 import * as Batch from "../Batch.ts"
 import * as Rates from "../Rates.ts"
-import type * as Sample from "../Sample.ts"
+import * as Sample from "../Sample.ts"
 import * as EarlyStopping from "./EarlyStopping.ts"
 import * as History from "./History.ts"
 import * as Loop from "./Loop.ts"
@@ -133,7 +133,7 @@ const updating = Effect.fnUntraced(function* (stage: Stage, start: Progress.Prog
 
   /** The draw's micro-batches, each with its number among those of the phase. */
   const batchesOf = (progress: Progress.Progress, draw: Sample.Draw): ReadonlyArray<Batched> => {
-    const examples = draw.rows.map((row) => byTask.get(draw.task)![row]!)
+    const examples = draw.parts.flatMap(({ task, rows }) => rows.map((row) => byTask.get(task)![row]!))
     const active = stage.tasks.filter((task) => !Object.hasOwn(progress.stopped, task))
     const heads = only(inputs.checkpoint.heads, active)
     return Array.from({ length: Math.ceil(examples.length / inputs.batch) }, (_, at) => {
@@ -172,10 +172,10 @@ const updating = Effect.fnUntraced(function* (stage: Stage, start: Progress.Prog
         step: label,
         phase,
         update: after.update,
-        task: draw.task,
+        task: Sample.tasksOf(draw).join(", "),
         loss,
         learningRate: highest,
-        examplesPerSecond: yield* speed(draw.rows.length),
+        examplesPerSecond: yield* speed(batches.reduce((sum, { examples }) => sum + examples.length, 0)),
       })
     })
     return { progress: after, told }

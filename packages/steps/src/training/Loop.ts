@@ -7,7 +7,7 @@
  */
 import { Clock, Effect, Exit, Fiber } from "effect"
 import type { Scope } from "effect"
-import type * as Sample from "../Sample.ts"
+import * as Sample from "../Sample.ts"
 import * as Progress from "./Progress.ts"
 
 export interface Parts<E, R> {
@@ -83,8 +83,8 @@ export const run = Effect.fnUntraced(function* <E, R>(
       }
       if (update >= total || parts.isOver(progress)) return
       if (yield* isSaveDue) yield* save
-      const draw = draws.next().value
-      if (Object.hasOwn(progress.stopped, draw.task)) {
+      const draw = Sample.without(draws.next().value, (task) => Object.hasOwn(progress.stopped, task))
+      if (draw.parts.length === 0) {
         progress = Progress.counted(progress, [])
         continue
       }
