@@ -80,7 +80,11 @@ const isOfHeads = (pattern: string): boolean => pattern === "heads" || pattern.r
 /** Settings of every phase; a frozen encoder unless the author says otherwise. Throws `PipelineInvalid`. */
 export const settings = (options: Options, blocks: number | undefined): ReadonlyArray<Settings.Settings> => {
   const { from, task, earlier, noWorseThan, rehearse = {}, ...rest } = options
-  const phases = Chain.settings({ freeze: Freeze.backbone(), ...rest, encoder: from, tasks: task }, blocks)
+  const phases = Chain.settings(
+    { freeze: Freeze.backbone(), ...rest, encoder: from, tasks: task },
+    blocks,
+    Object.keys(rehearse),
+  )
   const tasks = Object.keys(earlier).sort()
   const rates = Object.fromEntries(Object.entries(rehearse).map(([name, { rate }]) => [name, rate]))
   return phases.map((each) => ({

@@ -12,8 +12,9 @@ import * as Freeze from "./Freeze.ts"
 import * as Roles from "./freeze/Roles.ts"
 import * as Untrained from "./freeze/Untrained.ts"
 import * as Rates from "./Rates.ts"
-import * as Sample from "./Sample.ts"
+import * as Course from "./sample/Course.ts"
 import * as Cost from "./timeline/Cost.ts"
+import * as Drawn from "./timeline/Drawn.ts"
 import * as Estimate from "./timeline/Estimate.ts"
 import * as Facts from "./timeline/Facts.ts"
 import * as Network from "./timeline/Network.ts"
@@ -45,6 +46,8 @@ export interface Known {
   readonly updates: Estimate.Estimate
   readonly trainedParameters: Estimate.Estimate
   readonly weights: ReadonlyArray<Weights.EffectiveWeight>
+  /** Part of the tokens that is padding; undefined without a token budget, where it depends on the order of examples. */
+  readonly padding: Estimate.Estimate | undefined
   readonly cost: Cost.Cost
 }
 
@@ -123,9 +126,15 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
   const roles = Roles.of(settings, Roles.world(before, settings, fieldsOf(node)), node.label)
   const drawn = [...roles.drawn, ...roles.rehearsed.map(({ task }) => task)].sort()
   const origins = new Map(drawn.map((task) => [task, Facts.origin(node, `train.${task}`, kept)]))
-  const sizes = new Map([...origins].map(([task, origin]) => [task, sizeOf(origin, task, node)]))
-  const counted = [...sizes].map(([task, size]) => Estimate.all([size], (count) => count * Weights.rateOf(roles, task)))
-  const updates = updatesOf(settings, counted)
+  const { positions } = before.config.dimensions
+  const course = Drawn.course(
+    settings,
+    roles,
+    origins,
+    Math.min(settings.maxTokens ?? positions, positions),
+    node.label,
+  )
+  const updates = updatesOf(settings, course)
   const heads = Object.fromEntries(
     Object.entries(before.heads).map(([task, head]) => [
       task,
@@ -152,12 +161,14 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
   const trained = groups.filter(({ state }) => state === "trains").map(({ parameters: count }) => count)
   const adapters = settings.lora === undefined ? 0 : Network.adapterParameters(before, settings.lora)
   const trainedParameters = Estimate.sum([...trained, Estimate.exact(adapters)])
+  const weights = Weights.of(settings, course, updates, drawn, origins)
   return {
     groups,
-    roles,
+    roles: { ...roles, remarks: [...roles.remarks, ...Weights.remarks(weights)] },
     updates,
     trainedParameters,
-    weights: Weights.of(settings, roles, sizes, origins),
+    weights,
+    padding: Drawn.padding(course),
     cost: Cost.of({
       settings,
       before,
@@ -171,22 +182,14 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
   }
 }
 
-const sizeOf = (origin: Facts.Origin | undefined, task: string, node: Dag.Node): Estimate.Estimate => {
-  if (origin === undefined) return Estimate.unknown(node.label)
-  return origin.facts === undefined
-    ? Estimate.unknown(origin.step)
-    : Estimate.exact(origin.facts.tasks[task]?.examples ?? 0)
-}
-
-const updatesOf = (
-  { length, batch, accumulate }: Settings.Settings,
-  sizes: ReadonlyArray<Estimate.Estimate>,
-): Estimate.Estimate => {
+const updatesOf = ({ length }: Settings.Settings, course: Estimate.Estimate<Course.Course>): Estimate.Estimate => {
   if ("updates" in length) return Estimate.exact(length.updates)
-  const epochs = "epochs" in length ? length.epochs : length.converged.maxEpochs
-  const most = Estimate.known(epochs, "epochs" in length ? "exact" : "atMost")
-  return Estimate.all([most, ...sizes], (times, ...counts) =>
-    Math.max(1, Math.round(Sample.updatesPerEpoch(counts, batch * accumulate) * times)),
+  if (course._tag === "Unknown") return course
+  const { value, degree } = course
+  const total = Course.updatesOf(length, value.perEpoch)
+  return Estimate.all(
+    [Estimate.known(total, "epochs" in length ? "exact" : "atMost"), Estimate.known(0, degree)],
+    Math.max,
   )
 }
 

@@ -23,7 +23,7 @@ import * as Freeze from "./Freeze.ts"
 import * as Roles from "./freeze/Roles.ts"
 import * as Phase from "./Phase.ts"
 import type * as Rates from "./Rates.ts"
-import type * as Sample from "./Sample.ts"
+import type * as Sampling from "./sample/Sampling.ts"
 import * as Chain from "./training/Chain.ts"
 import * as Settings from "./training/Settings.ts"
 
@@ -127,7 +127,19 @@ export interface Options {
   /** By name. Tasks that read one and the same dataset are trained jointly on it. */
   readonly tasks: Readonly<Record<string, Task>>
   /** Proportional unless given. */
-  readonly mix?: Sample.Mix
+  readonly mix?: Sampling.Sampling["mix"]
+  /** `"quota"` unless given: counts are fixed, and each example is drawn once per pass. Or `"independent"`. */
+  readonly draw?: Sampling.Sampling["draw"]
+  /** Whether an update has examples of one task (`"homogeneous"`, unless given), of several, or of every task. */
+  readonly batches?: Sampling.Sampling["batches"]
+  /** Batches of so many tokens, of examples of about the same length, in place of `batch` examples. */
+  readonly tokenBudget?: Sampling.Sampling["tokenBudget"]
+  /** By task: how often examples of each class are drawn; as they come unless given. */
+  readonly classes?: Sampling.Sampling["classes"]
+  /** By task: easy examples first; all from the beginning unless given. */
+  readonly curriculum?: Sampling.Sampling["curriculum"]
+  /** Tasks that come in later than others. */
+  readonly introduction?: Sampling.Sampling["introduction"]
   /** Nothing frozen, one phase, unless given. */
   readonly freeze?: Freeze.FreezePlan
   readonly learningRate: LearningRate.LearningRate

@@ -5,6 +5,7 @@ import * as Group from "@thaw/models/Group"
 import type * as Roles from "../freeze/Roles.ts"
 import * as BoundaryRows from "../training/BoundaryRows.ts"
 import type { Settings } from "../training/Settings.ts"
+import * as Drawn from "./Drawn.ts"
 import * as Estimate from "./Estimate.ts"
 import type * as Facts from "./Facts.ts"
 import * as Network from "./Network.ts"
@@ -59,10 +60,6 @@ export const of = (phase: Of): Cost => {
   }
 }
 
-/** Subwords to a word, roughly, and the two tokens at the ends. */
-const subwords = 1.4
-const ends = 2
-
 /** Tokens of an example. */
 const tokensOf = ({ settings, before, origins }: Of): Estimate.Estimate => {
   const { positions } = before.config.dimensions
@@ -72,7 +69,7 @@ const tokensOf = ({ settings, before, origins }: Of): Estimate.Estimate => {
   const examples = known.reduce((sum, each) => sum + each.examples, 0)
   if (known.length < facts.length || examples === 0) return Estimate.known(most, "atMost")
   const words = known.reduce((sum, each) => sum + each.words * each.examples, 0) / examples
-  return Estimate.known(Math.min(most, Math.ceil(words * subwords) + ends), "about")
+  return Estimate.known(Drawn.tokens(words, most), "about")
 }
 
 const cacheOf = (

@@ -1,17 +1,20 @@
 /** A figure about a phase that has not run: known to some degree, or unknown until some step has run. */
 
-export type Estimate =
-  | { readonly _tag: "Known"; readonly value: number; readonly degree: Degree }
-  | { readonly _tag: "Unknown"; readonly until: string }
+export type Estimate<A = number> = { readonly _tag: "Known"; readonly value: A; readonly degree: Degree } | Unknown
+
+export interface Unknown {
+  readonly _tag: "Unknown"
+  readonly until: string
+}
 
 /** What the value is of the true figure: equal, near it, its upper or its lower bound. */
 export type Degree = "exact" | "about" | "atMost" | "atLeast"
 
 export const exact = (value: number): Estimate => ({ _tag: "Known", value, degree: "exact" })
-export const known = (value: number, degree: Degree): Estimate => ({ _tag: "Known", value, degree })
+export const known = <A>(value: A, degree: Degree): Estimate<A> => ({ _tag: "Known", value, degree })
 
 /** @param until the step that would tell */
-export const unknown = (until: string): Estimate => ({ _tag: "Unknown", until })
+export const unknown = (until: string): Unknown => ({ _tag: "Unknown", until })
 
 /** Degree of a figure that grows with both. */
 const joined = (a: Degree, b: Degree): Degree => (a === b || b === "exact" ? a : a === "exact" ? b : "about")

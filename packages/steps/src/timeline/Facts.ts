@@ -8,8 +8,10 @@ import * as Step from "@thaw/core/Step"
 import { Effect } from "effect"
 
 export interface Facts {
-  /** By task: examples that carry its label, and how many different labels there are. */
-  readonly tasks: Readonly<Record<string, { readonly examples: number; readonly labels: number }>>
+  /** By task: examples that carry its label, how many words each has, and how many different labels there are. */
+  readonly tasks: Readonly<
+    Record<string, { readonly examples: number; readonly words: Uint16Array; readonly labels: number }>
+  >
   /** By task and another: examples that carry both labels. */
   readonly together: Readonly<Record<string, Readonly<Record<string, number>>>>
   readonly examples: number
@@ -21,7 +23,8 @@ export const of = (dataset: Dataset.Dataset): Facts => {
   const rows = Dataset.rowsOf(dataset)
   const { labels, tags } = Dataset.tasksOf(dataset)
   const tasks = [...labels, ...tags]
-  const words = rows.reduce((sum, row) => sum + (row.tokens ?? Dataset.textOf(row).split(/\s+/)).length, 0)
+  const lengths = rows.map((row) => (row.tokens ?? Dataset.textOf(row).split(/\s+/)).length)
+  const words = lengths.reduce((sum, length) => sum + length, 0)
   const carries = (row: Dataset.Example, task: string) =>
     Object.hasOwn(row.labels, task) || Object.hasOwn(row.tags, task)
   const count = (...wanted: ReadonlyArray<string>) =>
@@ -32,7 +35,11 @@ export const of = (dataset: Dataset.Dataset): Facts => {
   const byTask = <A>(of: (task: string) => A): Readonly<Record<string, A>> =>
     Object.fromEntries(tasks.map((task) => [task, of(task)]))
   return {
-    tasks: byTask((task) => ({ examples: count(task), labels: different(task) })),
+    tasks: byTask((task) => ({
+      examples: count(task),
+      words: Uint16Array.from(lengths.filter((_, at) => carries(rows[at]!, task))),
+      labels: different(task),
+    })),
     together: byTask((task) => byTask((other) => count(task, other))),
     examples: rows.length,
     words: rows.length === 0 ? 0 : words / rows.length,

@@ -3,10 +3,12 @@
  *
  * A draw is made for one task, but its examples may carry labels of others that read the same dataset, and these count
  * too: of N examples of the drawn task m carry the other label, so a draw of n misses it with the probability
- * Π (N − m − i)/(N − i) over i = 0 … n − 1.
+ * Π (N − m − i)/(N − i) over i = 0 … n − 1. In heterogeneous batches each of n rows is of task j with its share p_j, and
+ * misses the label with the probability 1 − Σ p_j · m_j/N_j. A task's loss is a mean over its own labels, so how many of
+ * them an update has makes no difference.
  */
 import type * as Roles from "../freeze/Roles.ts"
-import * as Sample from "../Sample.ts"
+import * as Course from "../sample/Course.ts"
 import type { Settings } from "../training/Settings.ts"
 import * as Estimate from "./Estimate.ts"
 import type * as Facts from "./Facts.ts"
@@ -15,12 +17,23 @@ export interface EffectiveWeight {
   readonly task: string
   /** Weight of its loss. */
   readonly loss: number
-  /** Share of the draws that are made for it. */
+  /** Share of the draws that are made for it, over the phase. */
   readonly share: Estimate.Estimate
   /** Share of the updates that have its loss. */
   readonly present: Estimate.Estimate
   /** Its part of all tasks' presence × loss weight. */
   readonly effective: Estimate.Estimate
+  /** Epoch by epoch, where shares change. */
+  readonly epochs: ReadonlyArray<Figures>
+  /** Updates that are made for it in one epoch, and in the phase. */
+  readonly updates: { readonly epoch: Estimate.Estimate; readonly phase: Estimate.Estimate }
+}
+
+/** Figures of one task, 0 to 1 each. */
+interface Figures {
+  readonly share: number
+  readonly present: number
+  readonly effective: number
 }
 
 /** How often a task is drawn for each time that the mix draws it. */
@@ -28,42 +41,101 @@ export const rateOf = ({ rehearsed }: Roles.Roles, task: string): number =>
   rehearsed.find((each) => each.task === task)?.rate ?? 1
 
 /**
- * @param sizes training examples of the tasks that are drawn
- * @param origins where these come from
+ * @param course of the phase, for its shares
+ * @param updates of the phase
+ * @param tasks that are drawn, in the order of the course's pools
+ * @param origins where their training examples come from
  */
 export const of = (
-  { mix, weights, batch, accumulate }: Settings,
-  roles: Roles.Roles,
-  sizes: ReadonlyMap<string, Estimate.Estimate>,
+  { weights }: Pick<Settings, "weights">,
+  course: Estimate.Estimate<Course.Course>,
+  updates: Estimate.Estimate,
+  tasks: ReadonlyArray<string>,
   origins: ReadonlyMap<string, Facts.Origin | undefined>,
 ): ReadonlyArray<EffectiveWeight> => {
-  const tasks = [...sizes.keys()]
   const losses = tasks.map((task) => weights[task] ?? 1)
-  const rates = tasks.map((task) => rateOf(roles, task))
+  if (course._tag === "Unknown" || updates._tag === "Unknown") {
+    const unknown = Estimate.unknown(course._tag === "Unknown" ? course.until : (updates as Estimate.Unknown).until)
+    const none = { epochs: [], updates: { epoch: unknown, phase: unknown } }
+    return tasks.map((task, at) => ({
+      task,
+      loss: losses[at]!,
+      share: unknown,
+      present: unknown,
+      effective: unknown,
+      ...none,
+    }))
+  }
+  const { told, perEpoch } = course.value
+  const isMixed = told.batches !== "homogeneous"
   const isJoint = tasks.some((task) => tasks.some((other) => task !== other && together(origins, task, other) > 0))
-  const of = (degree: Estimate.Degree, pick: (shares: ReadonlyArray<number>) => number) =>
-    Estimate.all([Estimate.known(0, degree), ...sizes.values()], (_, ...counts) =>
-      pick(Sample.shares(mix, counts, rates)),
-    )
-  const presences = (shares: ReadonlyArray<number>) =>
-    tasks.map((task) =>
-      shares.reduce((sum, share, at) => {
-        const drawn = tasks[at]!
-        const size = origins.get(drawn)?.facts?.tasks[drawn]?.examples ?? 0
-        const meets = drawn === task ? 1 : 1 - missing(size, together(origins, drawn, task), batch * accumulate)
-        return sum + share * meets
-      }, 0),
-    )
-  return tasks.map((task, at) => ({
-    task,
-    loss: losses[at]!,
-    share: of("exact", (shares) => shares[at]!),
-    present: of(isJoint ? "about" : "exact", (shares) => presences(shares)[at]!),
-    effective: of(isJoint ? "about" : "exact", (shares) => {
-      const counted = presences(shares).map((present, index) => present * losses[index]!)
-      return counted[at]! / counted.reduce((sum, each) => sum + each, 0)
-    }),
-  }))
+  const figures = (shares: ReadonlyArray<number>): ReadonlyArray<Figures> => {
+    const present = tasks.map((task) => presence(course.value, shares, task, origins))
+    const counted = present.map((each, at) => each * losses[at]!)
+    const total = counted.reduce((sum, each) => sum + each, 0)
+    return shares.map((share, at) => ({ share, present: present[at]!, effective: counted[at]! / total }))
+  }
+  const expected = Course.expected(course.value, updates.value)
+  const isConstant = Course.changes(told) === "never"
+  const epochs = (isConstant ? expected.slice(0, 1) : expected).map(({ shares }) => figures(shares))
+  const all = (at: number, of: (each: Figures) => number) =>
+    isConstant
+      ? of(epochs[0]![at]!)
+      : epochs.reduce((sum, each, epoch) => sum + of(each[at]!) * lengthOf(expected[epoch]!), 0) / updates.value
+  const degree = course.degree === "exact" && updates.degree === "exact" ? "exact" : "about"
+  const shareDegree = isConstant ? course.degree : degree
+  const about = isJoint || isMixed ? "about" : shareDegree
+  return tasks.map((task, at) => {
+    const phase = expected.reduce((sum, each) => sum + each.updates[at]!, 0)
+    return {
+      task,
+      loss: losses[at]!,
+      share: Estimate.known(
+        all(at, ({ share }) => share),
+        shareDegree,
+      ),
+      present: Estimate.known(
+        all(at, ({ present }) => present),
+        about,
+      ),
+      effective: Estimate.known(
+        all(at, ({ effective }) => effective),
+        about,
+      ),
+      epochs: isConstant ? [] : epochs.map((each) => each[at]!),
+      updates: {
+        epoch: Estimate.known((phase / updates.value) * perEpoch, degree),
+        phase: Estimate.known(phase, updates.degree === "exact" ? degree : updates.degree),
+      },
+    }
+  })
+}
+
+const lengthOf = ({ updates }: Course.Expected): number => updates.reduce((sum, each) => sum + each, 0)
+
+/** Probability that an update has a label of the task. */
+const presence = (
+  course: Course.Course,
+  shares: ReadonlyArray<number>,
+  task: string,
+  origins: ReadonlyMap<string, Facts.Origin | undefined>,
+): number => {
+  const { told, pools } = course
+  const rows = Course.rowsOf(course)
+  const meets = pools.map(({ task: drawn, size }) => (drawn === task ? 1 : together(origins, drawn, task) / size))
+  switch (told.batches) {
+    case "everyTask":
+      return 1
+    case "heterogeneous": {
+      const hit = shares.reduce((sum, share, at) => sum + share * meets[at]!, 0)
+      return 1 - (1 - Math.min(1, hit)) ** Math.max(...rows)
+    }
+    case "homogeneous":
+      return shares.reduce((sum, share, at) => {
+        const { task: drawn, size } = pools[at]!
+        return sum + share * (drawn === task ? 1 : 1 - missing(size, together(origins, drawn, task), rows[at]!))
+      }, 0)
+  }
 }
 
 /** Examples of a task that carry the other's label too. */
@@ -79,4 +151,29 @@ const missing = (all: number, marked: number, drawn: number): number => {
     probability *= Math.max(0, all - marked - at) / (all - at)
   }
   return probability
+}
+
+/** Sentences on tasks that are drawn so rarely that they may get no update at all. */
+export const remarks = (weights: ReadonlyArray<EffectiveWeight>): ReadonlyArray<Roles.Remark> =>
+  weights.flatMap(({ task, updates: { epoch, phase } }) =>
+    epoch._tag === "Unknown" || phase._tag === "Unknown" ? [] : starved(task, epoch.value, phase.value),
+  )
+
+/** Fewer updates than this on average round to none. */
+const least = 0.5
+
+/**
+ * @param epoch updates that the task is expected to get in an epoch
+ * @param phase and in the whole phase
+ */
+export const starved = (task: string, epoch: number, phase: number): ReadonlyArray<Roles.Remark> => {
+  const advice = "Raise its share: Sample.temperature, Sample.weights, or repeat."
+  const short = (value: number) => Number(value.toPrecision(2))
+  if (phase < least) {
+    const message = `${task} is drawn in ${short(phase)} of the phase's updates, so perhaps in none. ${advice}`
+    return [{ risky: true, message }]
+  }
+  if (epoch >= least) return []
+  const message = `${task} is drawn once in about ${Math.round(1 / epoch)} epochs, not in every one. ${advice}`
+  return [{ risky: false, message }]
 }

@@ -7,7 +7,8 @@ import * as TrainingModel from "@thaw/models/TrainingModel"
 import { Effect } from "effect"
 import * as Batch from "../Batch.ts"
 import * as Rates from "../Rates.ts"
-import * as Sample from "../Sample.ts"
+import * as Draws from "../sample/Draws.ts"
+import * as TokenBudget from "../sample/TokenBudget.ts"
 import * as EarlyStopping from "./EarlyStopping.ts"
 import * as History from "./History.ts"
 import * as Loop from "./Loop.ts"
@@ -132,19 +133,23 @@ const updating = Effect.fnUntraced(function* (stage: Stage, start: Progress.Prog
   const byTask = new Map(pools.map((pool) => [pool.task, pool.examples]))
 
   /** The draw's micro-batches, each with its number among those of the phase. */
-  const batchesOf = (progress: Progress.Progress, draw: Sample.Draw): ReadonlyArray<Batched> => {
+  const batchesOf = (progress: Progress.Progress, draw: Draws.Draw): ReadonlyArray<Batched> => {
     const examples = draw.parts.flatMap(({ task, rows }) => rows.map((row) => byTask.get(task)![row]!))
     const active = stage.tasks.filter((task) => !Object.hasOwn(progress.stopped, task))
     const heads = only(inputs.checkpoint.heads, active)
-    return Array.from({ length: Math.ceil(examples.length / inputs.batch) }, (_, at) => {
-      const part = examples.slice(at * inputs.batch, (at + 1) * inputs.batch)
+    const { tokenBudget, batch } = inputs
+    const cut =
+      tokenBudget === undefined
+        ? Draws.cut(examples, batch)
+        : TokenBudget.cut(examples, ({ encoding }) => encoding.ids.length, tokenBudget.tokens)
+    return cut.map((part, at) => {
       const { feeds, tasks } = Batch.make(part, heads, stage.padId)
       const counted = TrainingModel.microBatch(progress.update * inputs.accumulate + at)
       return { examples: part, feeds: { ...feeds, ...counted }, tasks }
     })
   }
 
-  return Effect.fnUntraced(function* (progress: Progress.Progress, draw: Sample.Draw) {
+  return Effect.fnUntraced(function* (progress: Progress.Progress, draw: Draws.Draw) {
     const batches = batchesOf(progress, draw)
     let after = progress
     let highest = 0
@@ -172,7 +177,7 @@ const updating = Effect.fnUntraced(function* (stage: Stage, start: Progress.Prog
         step: label,
         phase,
         update: after.update,
-        task: Sample.tasksOf(draw).join(", "),
+        task: Draws.tasksOf(draw).join(", "),
         loss,
         learningRate: highest,
         examplesPerSecond: yield* speed(batches.reduce((sum, { examples }) => sum + examples.length, 0)),

@@ -8,6 +8,7 @@ import * as Pattern from "../freeze/Pattern.ts"
 import type { Phase } from "../freeze/Phase.ts"
 import * as Roles from "../freeze/Roles.ts"
 import type * as Rates from "../Rates.ts"
+import * as Sampling from "../sample/Sampling.ts"
 import type { Options } from "../Train.ts"
 import * as Settings from "./Settings.ts"
 
@@ -17,13 +18,19 @@ import * as Settings from "./Settings.ts"
  * Throws `PipelineInvalid`, naming the phase, where the plan contradicts itself.
  *
  * @param blocks of the encoder; undefined where that is not known yet
+ * @param rehearsed tasks of others that are drawn along
  */
-export const settings = (options: Options, blocks: number | undefined): ReadonlyArray<Settings.Settings> => {
+export const settings = (
+  options: Options,
+  blocks: number | undefined,
+  rehearsed: ReadonlyArray<string> = [],
+): ReadonlyArray<Settings.Settings> => {
   const tasks = Object.keys(options.tasks)
   const phases = Freeze.written(options.freeze ?? Freeze.nothing(), blocks)
   const lengths = phases.map((phase, at) => lengthOf(phase, options, where(at, phase)))
   const spans = options.learningRateOver === "all" ? spansOf(lengths) : lengths.map(() => undefined)
   checkRates(options, phases, blocks, tasks)
+  checkSampling(options, [...tasks, ...rehearsed])
   const trained = new Set<Group.Group>()
   return phases.map((phase, at) => {
     const told = settingsOf(options, phase, blocks, { phase: at + 1 }, lengths[at]!, spans[at])
@@ -63,7 +70,7 @@ const settingsOf = (
     rehearse: phase.rehearse ?? {},
     length,
     weights: Object.fromEntries(tasks.map((task) => [task, options.tasks[task]!.weight ?? 1])),
-    ...optional("mix", options.mix),
+    ...samplingOf(options),
     ...optional("batch", options.batch),
     ...optional("accumulate", options.accumulate),
     ...optional("maxTokens", options.maxTokens),
@@ -85,6 +92,27 @@ const settingsOf = (
     cache: { ...Settings.defaults.cache, ...options.cache },
     ...optional("save", options.save),
     place,
+  })
+}
+
+const samplingOf = ({ mix, draw, batches, tokenBudget, classes, curriculum, introduction }: Options) => ({
+  ...optional("mix", mix),
+  ...optional("draw", draw),
+  ...optional("batches", batches),
+  ...optional("tokenBudget", tokenBudget),
+  ...optional("classes", classes),
+  ...optional("curriculum", curriculum),
+  ...optional("introduction", introduction),
+})
+
+const checkSampling = (options: Options, tasks: ReadonlyArray<string>): void => {
+  Sampling.check({ ...Sampling.defaults, ...samplingOf(options) }, tasks)
+  if (options.tokenBudget === undefined || options.batch === undefined) return
+  throw new PipelineInvalid({
+    where: "batch",
+    expected: "a number of examples or a token budget",
+    got: "both",
+    advice: "Leave one of them out.",
   })
 }
 

@@ -7,7 +7,7 @@
  */
 import { Clock, Effect, Exit, Fiber } from "effect"
 import type { Scope } from "effect"
-import * as Sample from "../Sample.ts"
+import * as Draws from "../sample/Draws.ts"
 import * as Progress from "./Progress.ts"
 
 export interface Parts<E, R> {
@@ -15,9 +15,9 @@ export interface Parts<E, R> {
   readonly total: number
   readonly perEpoch: number
   /** From the first. */
-  readonly draws: Iterator<Sample.Draw, never>
+  readonly draws: Iterator<Draws.Draw, never>
   /** Applies an update and gives the progress after it; what it tells is emitted afterwards. */
-  readonly update: (progress: Progress.Progress, draw: Sample.Draw) => Effect.Effect<Updated, E, R>
+  readonly update: (progress: Progress.Progress, draw: Draws.Draw) => Effect.Effect<Updated, E, R>
   /** Scores the weights as they are; what it gives makes the verdict true of the weights and gives the progress with it. */
   readonly evaluate: (progress: Progress.Progress) => Effect.Effect<Effect.Effect<Progress.Progress, E, R>, E, R>
   readonly isOver: (progress: Progress.Progress) => boolean
@@ -83,7 +83,7 @@ export const run = Effect.fnUntraced(function* <E, R>(
       }
       if (update >= total || parts.isOver(progress)) return
       if (yield* isSaveDue) yield* save
-      const draw = Sample.without(draws.next().value, (task) => Object.hasOwn(progress.stopped, task))
+      const draw = Draws.without(draws.next().value, (task) => Object.hasOwn(progress.stopped, task))
       if (draw.parts.length === 0) {
         progress = Progress.counted(progress, [])
         continue

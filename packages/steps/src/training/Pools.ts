@@ -2,16 +2,19 @@
 import { InvalidData } from "@thaw/core/Errors"
 import { Effect } from "effect"
 import * as Batch from "../Batch.ts"
-import * as Sample from "../Sample.ts"
+import * as Course from "../sample/Course.ts"
+import * as Difficulty from "../sample/Difficulty.ts"
+import type { Sampling } from "../sample/Sampling.ts"
 
-export interface Pool extends Sample.Pool {
+export interface Pool extends Course.Pool {
   readonly examples: ReadonlyArray<Batch.EncodedExample>
 }
 
 /**
  * A pool per task, sorted by task: the order is part of the draws and must not depend on how the author wrote it.
  *
- * Fails when no example carries a task's label.
+ * Fails when no example carries a task's label, when classes of tags are to be balanced, and when a curriculum asks for a
+ * score that an example does not have.
  *
  * @param rates of tasks that are rehearsed
  * @param where names the step, for messages
@@ -19,42 +22,67 @@ export interface Pool extends Sample.Pool {
 export const of = Effect.fnUntraced(function* (
   corpora: ReadonlyArray<Batch.Corpus>,
   rates: Readonly<Record<string, number>>,
+  told: Sampling,
   where: string,
 ): Effect.fn.Return<ReadonlyArray<Pool>, InvalidData> {
-  const pools = corpora.flatMap(({ tasks, examples }) =>
-    tasks.map((task) => {
+  const pools: Array<Pool> = []
+  for (const { tasks, examples } of corpora) {
+    for (const task of tasks) {
       const labelled = examples.filter((example) => Batch.isLabelled(example, task))
-      return { task, size: labelled.length, rate: rates[task] ?? 1, examples: labelled }
-    }),
-  )
-  for (const { task, size } of pools) {
-    if (size === 0) {
-      return yield* new InvalidData({
-        where: `${where}, task ${task}`,
-        expected: "training examples that carry its label",
-        got: "none",
-        advice: "",
-      })
+      pools.push(yield* poolOf(task, labelled, rates[task] ?? 1, told, `${where}, task ${task}`))
     }
   }
   return pools.sort((a, b) => (a.task < b.task ? -1 : 1))
 })
 
-/** Every corpus with how many of its examples so many updates of `batch` examples draw, repeats counted. */
-export const drawnFrom = (
-  corpora: ReadonlyArray<Batch.Corpus>,
-  pools: ReadonlyArray<Pool>,
-  mix: Sample.Mix,
-  { updates, batch }: { readonly updates: number; readonly batch: number },
-) => {
-  const shares = Sample.shares(
-    mix,
-    pools.map(({ size }) => size),
-    pools.map(({ rate }) => rate),
-  )
-  return corpora.map(({ tasks, examples }) => {
-    const share = pools.reduce((sum, { task }, at) => sum + (tasks.includes(task) ? shares[at]! : 0), 0)
-    const drawable = examples.filter((example) => tasks.some((task) => Batch.isLabelled(example, task)))
-    return { examples: drawable, draws: Math.round(share * updates * batch) }
-  })
+const poolOf = Effect.fnUntraced(function* (
+  task: string,
+  examples: ReadonlyArray<Batch.EncodedExample>,
+  rate: number,
+  told: Sampling,
+  where: string,
+): Effect.fn.Return<Pool, InvalidData> {
+  const size = examples.length
+  if (size === 0) {
+    return yield* new InvalidData({
+      where,
+      expected: "training examples that carry its label",
+      got: "none",
+      advice: "",
+    })
+  }
+  const isTagged = examples.some(({ tags }) => Object.hasOwn(tags, task))
+  if (isTagged && told.classes[task] !== undefined) {
+    return yield* new InvalidData({
+      where: `${where}, classes`,
+      expected: "a classification task, whose examples have one class each",
+      got: "one with tags",
+      advice: "",
+    })
+  }
+  const tokensOf = (row: number) => examples[row]!.encoding.ids
+  const curriculum = told.curriculum[task]
+  const difficulty = curriculum === undefined ? undefined : Difficulty.of(curriculum.by, { size, tokensOf })
+  return {
+    task,
+    size,
+    rate,
+    examples,
+    ...(told.tokenBudget === undefined
+      ? {}
+      : { lengths: Int32Array.from({ length: size }, (_, row) => tokensOf(row).length) }),
+    ...(told.classes[task] === undefined
+      ? {}
+      : { classes: Int32Array.from(examples, ({ classes }) => classes[task]!) }),
+    ...(difficulty === undefined ? {} : { difficulty }),
+  }
+})
+
+/** Every corpus with how many of its examples the course draws in so many updates, repeats counted. */
+export const drawnFrom = (corpora: ReadonlyArray<Batch.Corpus>, course: Course.Course, updates: number) => {
+  const draws = Course.examples(course, updates)
+  return corpora.map(({ tasks, examples }) => ({
+    examples: examples.filter((example) => tasks.some((task) => Batch.isLabelled(example, task))),
+    draws: Math.round(course.pools.reduce((sum, { task }, at) => sum + (tasks.includes(task) ? draws[at]! : 0), 0)),
+  }))
 }

@@ -7,7 +7,7 @@ import * as LearningRate from "@thaw/models/LearningRate"
 import * as Lora from "@thaw/models/Lora"
 import { Schema } from "effect"
 import * as Rates from "../Rates.ts"
-import * as Sample from "../Sample.ts"
+import * as Sampling from "../sample/Sampling.ts"
 
 const positive = Schema.Number.check(Schema.isGreaterThan(0))
 const notNegative = Schema.Number.check(Schema.isGreaterThanOrEqualTo(0))
@@ -28,8 +28,8 @@ const metric = { metric: Schema.optionalKey(Schema.String) }
 export const Converged = Schema.Struct({ ...patience, maxEpochs: positive, ...metric })
 
 /**
- * An epoch is ⌈Σ training examples of the tasks drawn / (batch · accumulate)⌉ updates; those of a rehearsed task count by
- * its rate.
+ * An epoch is ⌈Σ training examples of the tasks drawn / (batch · accumulate)⌉ updates, those of a rehearsed task counted by
+ * its rate; with a token budget, and where tasks alternate, see `sample/Course`.
  */
 export const Length = Schema.Union([
   Schema.Struct({ epochs: positive }),
@@ -91,8 +91,8 @@ export const fields = {
   length: Length,
   /** How much each task's loss counts; 1 where absent. */
   weights: Schema.Record(Schema.String, positive),
-  mix: Sample.Mix,
-  /** Examples of one micro-batch. */
+  ...Sampling.fields,
+  /** Examples of one micro-batch; not used with a token budget. */
   batch: count,
   /** Micro-batches of one update. */
   accumulate: count,
@@ -134,7 +134,7 @@ export const defaults = {
   rehearse: {},
   length: { epochs: 3 },
   weights: {},
-  mix: Sample.proportional(),
+  ...Sampling.defaults,
   batch: 32,
   accumulate: 1,
   rates: Rates.uniform(),

@@ -16,12 +16,13 @@ import { Effect, Fiber } from "effect"
 import * as Batch from "../Batch.ts"
 import * as Evaluation from "../Evaluation.ts"
 import * as Roles from "../freeze/Roles.ts"
-import * as Sample from "../Sample.ts"
+import * as Course from "../sample/Course.ts"
+import * as Draws from "../sample/Draws.ts"
 import * as Boundary from "./Boundary.ts"
 import * as Pools from "./Pools.ts"
 import * as Resident from "./Resident.ts"
 import * as Scored from "./Scored.ts"
-import type { Length, Settings } from "./Settings.ts"
+import type { Settings } from "./Settings.ts"
 import * as Updates from "./Updates.ts"
 import * as Validation from "./Validation.ts"
 
@@ -62,9 +63,13 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
   const encoding = { tokenizer, limit: { maxTokens: Math.min(inputs.maxTokens ?? most, most) } }
   const corpora = yield* Batch.encode(only(inputs.train, tasks), heads, encoding, `${label}, train`)
   const heldOut = yield* Batch.encode(inputs.validation, heads, encoding, `${label}, validation`)
-  const pools = yield* Pools.of(corpora, rates, label)
-  const perEpoch = Sample.updatesPerEpoch(pools.map(Sample.epochSize), batch * accumulate)
-  const total = updatesOf(inputs.length, perEpoch)
+  const pools = yield* Pools.of(corpora, rates, inputs, label)
+  const course = yield* Effect.try({
+    try: () => Course.of(inputs, pools, { batch, accumulate }, seed),
+    catch: (error) => error,
+  })
+  const { perEpoch } = course
+  const total = Course.updatesOf(inputs.length, perEpoch)
 
   const plan = {
     config,
@@ -97,7 +102,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     model,
     dimensions: config.dimensions,
     padId,
-    corpora: Pools.drawnFrom(corpora, pools, inputs.mix, { updates: total, batch: batch * accumulate }),
+    corpora: Pools.drawnFrom(corpora, course, total),
     cache: inputs.cache,
     folders: { cache, scratch },
     label,
@@ -141,7 +146,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     /** Draws that the phase takes at most. */
     total,
     /** From the first, without end. */
-    draws: () => Sample.draws(inputs.mix, pools, batch * accumulate, seed),
+    draws: () => Draws.draws(course, total),
     model,
     plan,
     device,
@@ -175,9 +180,3 @@ const worldOf = ({ checkpoint, train, validation }: Inputs): Roles.World => ({
   scored: Object.keys(validation),
   updates: checkpoint.training.updates,
 })
-
-/** Updates that a phase makes at most. */
-const updatesOf = (length: Length, perEpoch: number): number =>
-  "updates" in length
-    ? length.updates
-    : Math.max(1, Math.round(perEpoch * ("epochs" in length ? length.epochs : length.converged.maxEpochs)))
