@@ -160,7 +160,7 @@ describe("a timeline", () => {
     // 24 topics and 8 moods of other examples: drawn 3 to 1, counted 9 to 1; at temperature 2 drawn √3 to 1.
     const quarter = Estimate.exact(0.25)
     const rest = Estimate.exact(0.75)
-    expect(known({ tasks })[0]!.weights).toEqual([
+    expect(known({ tasks })[0]!.weights).toMatchObject([
       { task: "mood", loss: 1, share: quarter, present: quarter, effective: Estimate.exact(0.1) },
       { task: "topic", loss: 3, share: rest, present: rest, effective: Estimate.exact(0.9) },
     ])

@@ -69,6 +69,8 @@ export const PhaseFinished = Schema.TaggedStruct("phaseFinished", {
   phase: Schema.Int,
   /** How many updates it made; those of earlier attempts are among them. */
   updates: Schema.Int,
+  /** Part of the tokens of all its updates that is padding; absent in logs of older versions. */
+  padding: Schema.optionalKey(Schema.Number),
   /** Of this attempt. */
   seconds: Schema.Number,
   /** What the phase may not change, and one hash of all of it, which was the same before and after. */

@@ -14,6 +14,7 @@ import * as Closing from "./training/Closing.ts"
 import * as Drift from "./training/Drift.ts"
 import * as FrozenTensors from "./training/FrozenTensors.ts"
 import * as History from "./training/History.ts"
+import * as Progress from "./training/Progress.ts"
 import * as Resident from "./training/Resident.ts"
 import * as Scored from "./training/Scored.ts"
 import * as Stage from "./training/Stage.ts"
@@ -76,6 +77,7 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
     step: label,
     phase,
     updates: last.update,
+    padding: Progress.padding(last),
     seconds: ((yield* Clock.currentTimeMillis) - startedAt) / 1000,
     frozen: FrozenTensors.summary(stage.untouched),
     scores: closed.scores.map(({ task, metrics }) => ({ task, metrics })),
@@ -85,6 +87,7 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
     trains: inputs.trains,
     trainable: stage.trainable,
     updates: last.update,
+    padding: Progress.padding(last),
     validation: last.evaluations.flatMap(({ update, scores }) =>
       scores.map((each) => ({ update, ...Scored.json(each) })),
     ),

@@ -162,9 +162,11 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
   const adapters = settings.lora === undefined ? 0 : Network.adapterParameters(before, settings.lora)
   const trainedParameters = Estimate.sum([...trained, Estimate.exact(adapters)])
   const weights = Weights.of(settings, course, updates, drawn, origins)
+  const starved =
+    course._tag === "Unknown" || updates._tag === "Unknown" ? [] : Course.starved(course.value, updates.value)
   return {
     groups,
-    roles: { ...roles, remarks: [...roles.remarks, ...Weights.remarks(weights)] },
+    roles: { ...roles, remarks: [...roles.remarks, ...starved.map((message) => ({ risky: true, message }))] },
     updates,
     trainedParameters,
     weights,

@@ -182,3 +182,25 @@ export const expected = (course: Course, total: number): ReadonlyArray<Expected>
     return { shares: sums, updates: sums.map((share) => share * length) }
   })
 }
+
+/** Fewer updates than this on average round to none. */
+const least = 0.5
+
+/** Sentences on tasks that are drawn so rarely that an epoch, or the whole phase, may have no update for them. */
+export const starved = (course: Course, total: number): ReadonlyArray<string> => {
+  if (course.told.batches === "everyTask") return []
+  const epochs = expected(course, total)
+  const advice = "Raise its share: Sample.temperature, Sample.weights, or repeat."
+  return course.pools.flatMap(({ task }, at) => {
+    const updates = epochs.map((epoch) => epoch.updates[at]!)
+    const all = updates.reduce((sum, each) => sum + each, 0)
+    if (all < least) return [`${task} is drawn in ${short(all)} of ${total} updates, so perhaps in none. ${advice}`]
+    // The last epoch may be a part of one, and tasks that come in later have none in the first.
+    const most = Math.max(...updates)
+    return most >= least
+      ? []
+      : [`${task} is drawn in ${short(most)} updates an epoch, so in some epochs in none. ${advice}`]
+  })
+}
+
+const short = (value: number): string => String(Number(value.toPrecision(2)))

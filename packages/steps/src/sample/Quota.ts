@@ -16,7 +16,8 @@ const apportioned = (exact: ReadonlyArray<number>, total: number): ReadonlyArray
   let rest = total - counts.reduce((sum, count) => sum + count, 0)
   if (rest > 0) {
     exact
-      .map((value, index) => ({ index, remainder: value - counts[index]! }))
+      // What is equal but for rounding is a tie.
+      .map((value, index) => ({ index, remainder: Math.round(1e9 * (value - counts[index]!)) }))
       .sort((a, b) => b.remainder - a.remainder || a.index - b.index)
       .slice(0, rest)
       .forEach(({ index }) => (counts[index]! += 1))

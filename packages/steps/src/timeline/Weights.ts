@@ -25,8 +25,6 @@ export interface EffectiveWeight {
   readonly effective: Estimate.Estimate
   /** Epoch by epoch, where shares change. */
   readonly epochs: ReadonlyArray<Figures>
-  /** Updates that are made for it in one epoch, and in the phase. */
-  readonly updates: { readonly epoch: Estimate.Estimate; readonly phase: Estimate.Estimate }
 }
 
 /** Figures of one task, 0 to 1 each. */
@@ -56,14 +54,13 @@ export const of = (
   const losses = tasks.map((task) => weights[task] ?? 1)
   if (course._tag === "Unknown" || updates._tag === "Unknown") {
     const unknown = Estimate.unknown(course._tag === "Unknown" ? course.until : (updates as Estimate.Unknown).until)
-    const none = { epochs: [], updates: { epoch: unknown, phase: unknown } }
     return tasks.map((task, at) => ({
       task,
       loss: losses[at]!,
       share: unknown,
       present: unknown,
       effective: unknown,
-      ...none,
+      epochs: [],
     }))
   }
   const { told, perEpoch } = course.value
@@ -86,7 +83,6 @@ export const of = (
   const shareDegree = isConstant ? course.degree : degree
   const about = isJoint || isMixed ? "about" : shareDegree
   return tasks.map((task, at) => {
-    const phase = expected.reduce((sum, each) => sum + each.updates[at]!, 0)
     return {
       task,
       loss: losses[at]!,
@@ -103,10 +99,6 @@ export const of = (
         about,
       ),
       epochs: isConstant ? [] : epochs.map((each) => each[at]!),
-      updates: {
-        epoch: Estimate.known((phase / updates.value) * perEpoch, degree),
-        phase: Estimate.known(phase, updates.degree === "exact" ? degree : updates.degree),
-      },
     }
   })
 }
@@ -151,29 +143,4 @@ const missing = (all: number, marked: number, drawn: number): number => {
     probability *= Math.max(0, all - marked - at) / (all - at)
   }
   return probability
-}
-
-/** Sentences on tasks that are drawn so rarely that they may get no update at all. */
-export const remarks = (weights: ReadonlyArray<EffectiveWeight>): ReadonlyArray<Roles.Remark> =>
-  weights.flatMap(({ task, updates: { epoch, phase } }) =>
-    epoch._tag === "Unknown" || phase._tag === "Unknown" ? [] : starved(task, epoch.value, phase.value),
-  )
-
-/** Fewer updates than this on average round to none. */
-const least = 0.5
-
-/**
- * @param epoch updates that the task is expected to get in an epoch
- * @param phase and in the whole phase
- */
-export const starved = (task: string, epoch: number, phase: number): ReadonlyArray<Roles.Remark> => {
-  const advice = "Raise its share: Sample.temperature, Sample.weights, or repeat."
-  const short = (value: number) => Number(value.toPrecision(2))
-  if (phase < least) {
-    const message = `${task} is drawn in ${short(phase)} of the phase's updates, so perhaps in none. ${advice}`
-    return [{ risky: true, message }]
-  }
-  if (epoch >= least) return []
-  const message = `${task} is drawn once in about ${Math.round(1 / epoch)} epochs, not in every one. ${advice}`
-  return [{ risky: false, message }]
 }

@@ -183,7 +183,8 @@ const updating = Effect.fnUntraced(function* (stage: Stage, start: Progress.Prog
         examplesPerSecond: yield* speed(batches.reduce((sum, { examples }) => sum + examples.length, 0)),
       })
     })
-    return { progress: after, told }
+    const lengths = batches.map(({ examples }) => examples.map(({ encoding }) => encoding.ids.length))
+    return { progress: Progress.taken(after, lengths), told }
   })
 })
 

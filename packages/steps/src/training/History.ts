@@ -12,6 +12,8 @@ export const Entry = Schema.Struct({
   trainable: Schema.Array(Schema.String),
   /** Draws taken. */
   updates: Schema.Int,
+  /** Part of the tokens that updates took which is padding; absent in entries of older versions. */
+  padding: Schema.optionalKey(Schema.Number),
   /** Scores at the ends of epochs, of the tasks that were drawn. */
   validation: Schema.Array(Schema.Struct({ update: Schema.Int, task: Schema.String, metrics: Metrics })),
   /** Scores of every task with validation examples, of the checkpoint that the phase gave. */

@@ -5,6 +5,7 @@
  */
 import type * as Group from "@thaw/models/Group"
 import { Schema } from "effect"
+import * as TokenBudget from "../sample/TokenBudget.ts"
 import * as EarlyStopping from "./EarlyStopping.ts"
 import * as Scored from "./Scored.ts"
 
@@ -15,6 +16,8 @@ export type Evaluation = typeof Evaluation.Type
 export const Progress = Schema.Struct({
   /** Draws taken; one of a task that had stopped made no update. */
   update: Schema.Int,
+  /** Tokens that updates took, and how many of them are padding. */
+  tokens: Schema.Struct({ all: Schema.Int, padded: Schema.Int }),
   /** Updates per group that its moments come from, earlier phases included. */
   counts: Schema.Record(Schema.String, Schema.Int),
   evaluations: Schema.Array(Evaluation),
@@ -31,7 +34,7 @@ export const start = (
   counts: Readonly<Record<Group.Group, number>>,
   watching: Progress["watching"],
   before: Progress["before"],
-): Progress => ({ update: 0, counts, evaluations: [], before, watching, stopped: {} })
+): Progress => ({ update: 0, tokens: { all: 0, padded: 0 }, counts, evaluations: [], before, watching, stopped: {} })
 
 /** Whether the weights as they are were scored. */
 export const isEvaluated = ({ update, evaluations }: Progress): boolean => evaluations.at(-1)?.update === update
@@ -39,6 +42,20 @@ export const isEvaluated = ({ update, evaluations }: Progress): boolean => evalu
 /** What an evaluation at this update said; nothing where there was none. */
 export const scoresAt = ({ evaluations }: Progress, update: number): ReadonlyArray<Scored.Scored> =>
   evaluations.find((evaluation) => evaluation.update === update)?.scores ?? []
+
+/** Micro-batches of these lengths more. */
+export const taken = (progress: Progress, microBatches: ReadonlyArray<ReadonlyArray<number>>): Progress => {
+  const { tokens } = progress
+  const each = microBatches.map(TokenBudget.paddingOf)
+  const sum = (of: (padding: TokenBudget.Padding) => number) => each.reduce((total, padding) => total + of(padding), 0)
+  return {
+    ...progress,
+    tokens: { all: tokens.all + sum(({ all }) => all), padded: tokens.padded + sum(({ padded }) => padded) },
+  }
+}
+
+/** Part of the tokens that updates took which is padding; 0 before any. */
+export const padding = ({ tokens: { all, padded } }: Progress): number => (all === 0 ? 0 : padded / all)
 
 /** One update more of these groups; none for a draw that was passed over. */
 export const counted = (progress: Progress, groups: Iterable<Group.Group>): Progress => {
