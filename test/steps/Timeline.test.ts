@@ -170,6 +170,45 @@ describe("a timeline", () => {
     expect(valueOf(known({ tasks, freeze })[0]!.weights[0]!.share)).toBeCloseTo(0.125 / 0.875, 12)
   })
 
+  it("weighs tasks epoch by epoch where their shares change", () => {
+    const moods = Corpus.parts({ train: Corpus.rows(24, "text", "m"), heldOut: Corpus.rows(9, "text", "n") })
+    const mood = { head: Corpus.head, train: moods.train, validation: moods.validation }
+    const tasks = { topic: { ...Corpus.tasks.topic, weight: 3 }, mood }
+    const [scarce, plenty] = known({ tasks, epochs: 3, mix: Sample.annealed() })[0]!.weights
+    // 8 moods and 24 topics: p ∝ n, n^0.6, n^0.2.
+    const shares = [1, 0.6, 0.2].map((alpha) => 8 ** alpha / (8 ** alpha + 24 ** alpha))
+    scarce!.epochs.forEach(({ share, present, effective }, epoch) => {
+      expect([share, present]).toEqual([expect.closeTo(shares[epoch]!, 12), expect.closeTo(shares[epoch]!, 12)])
+      expect(effective).toBeCloseTo(shares[epoch]! / (shares[epoch]! + 3 * (1 - shares[epoch]!)), 12)
+    })
+    expect(valueOf(plenty!.share)).toBeCloseTo(1 - (shares[0]! + shares[1]! + shares[2]!) / 3, 12)
+    expect(known({ tasks })[0]!.weights[0]!.epochs).toEqual([])
+  })
+
+  it("counts a task in heterogeneous batches by whether any row is of it", () => {
+    const moods = Corpus.parts({ train: Corpus.rows(24, "text", "m"), heldOut: Corpus.rows(9, "text", "n") })
+    const mood = { head: Corpus.head, train: moods.train, validation: moods.validation }
+    const tasks = { topic: Corpus.tasks.topic, mood }
+    const present = (options: Corpus.Overrides) => known({ tasks, ...options })[0]!.weights.map((each) => valueOf(each.present)) // prettier-ignore
+    expect(present({ batches: "heterogeneous" })[0]).toBeCloseTo(1 - 0.75 ** 8, 12)
+    expect(present({ batches: "everyTask" })).toEqual([1, 1])
+  })
+
+  it("forecasts updates and padding of a token budget from words", () => {
+    const [phase] = known({ batch: undefined, tokenBudget: Sample.tokenBudget({ tokens: 36 }) })
+    // Seven words each, 12 tokens: three to a batch, so 8 updates of topics and 3 of moods an epoch, and no padding.
+    expect(phase!.updates).toEqual(Estimate.known(22, "about"))
+    expect(phase!.padding).toEqual(Estimate.known(0, "about"))
+    expect(known({})[0]!.padding).toBeUndefined()
+  })
+
+  it("warns of a task that is drawn too rarely", () => {
+    const [phase] = known({ mix: Sample.weights({ topic: 1, mood: 0.01 }) })
+    expect(phase!.roles.remarks.map(({ message }) => message)).toContain(
+      "mood is drawn in 0.079 of 8 updates, so perhaps in none. Raise its share: Sample.temperature, Sample.weights, or repeat.",
+    )
+  })
+
   it("counts a task also in the updates that are drawn for another and carry its labels", async () => {
     // A third of the topics' examples have moods, all of the moods' have topics.
     const settings = { epochs: 25, freeze: Freeze.backbone() }

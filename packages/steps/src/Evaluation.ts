@@ -127,6 +127,21 @@ const tokens = (task: string, labels: ReadonlyArray<string>, pairs: ReadonlyArra
   }
 }
 
+/** The loss of one example by its logits; of tags the mean over words, 0 where all of them were cut off. */
+export const lossOf = (
+  { classes: truth, tags, encoding }: Batch.EncodedExample,
+  task: string,
+  scores: Float32Array,
+  classes: number,
+): number => {
+  if (Object.hasOwn(truth, task)) return surprise(scores, truth[task]!)
+  const words = tags[task]!
+  const losses = Inference.perWord(scores, classes, encoding, words.length, 0).flatMap(({ token }, word) =>
+    token === undefined ? [] : [surprise(scores.subarray(token * classes, (token + 1) * classes), words[word]!)],
+  )
+  return mean(losses)
+}
+
 /** −log softmax(scores)[label], in float64. */
 const surprise = (scores: ArrayLike<number>, label: number): number => {
   const most = Math.max(...Array.from(scores))

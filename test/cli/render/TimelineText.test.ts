@@ -8,6 +8,7 @@ import * as Head from "@thaw/models/Head"
 import * as LearningRate from "@thaw/models/LearningRate"
 import * as Freeze from "@thaw/steps/Freeze"
 import * as Rates from "@thaw/steps/Rates"
+import * as Sample from "@thaw/steps/Sample"
 import * as Timeline from "@thaw/steps/Timeline"
 import * as Train from "@thaw/steps/Train"
 import { describe, expect, it } from "vitest"
@@ -118,5 +119,22 @@ describe("the timeline as a table", () => {
 
   it("is nothing for a pipeline that trains nothing", () => {
     expect(text({ freeze: Freeze.everything() })).toEqual([])
+  })
+
+  it("shows how much each task counts epoch by epoch where that changes", () => {
+    const lines = text({ mix: Sample.annealed(), epochs: 3, tasks: { topic: { ...task, weight: 2 }, mood: task } })
+    const from = lines.findIndex((line) => line.includes("loss × 2"))
+    expect(lines.slice(from, from + 4)).toEqual([
+      "phase 1      mood                           topic, loss × 2",
+      "epoch 1      draws 25 %, counts 33 %        draws 75 %, counts 67 %",
+      "epoch 2      draws 34 %, counts 33 %        draws 66 %, counts 67 %",
+      "epoch 3      draws 45 %, counts 33 %        draws 55 %, counts 67 %",
+    ])
+  })
+
+  it("shows the padding of a token budget, and a scarce task's share with a digit more", () => {
+    const lines = text({ batch: undefined, tokenBudget: Sample.tokenBudget({ tokens: 30 }), mix: Sample.weights({ topic: 1, mood: 0.01 }) }) // prettier-ignore
+    expect(lines.find((line) => line.startsWith("padding"))).toBe("padding        ~ 0 %")
+    expect(lines.find((line) => line.startsWith("draws"))).toBe("draws          mood ~ 1 %, topic ~ 99 %")
   })
 })

@@ -26,6 +26,7 @@ export const lines = ({ phases }: Timeline.Timeline, palette: Ansi.Palette, colu
     ...chains.flatMap(({ chain, phases: own }) => [
       ...(chains.length === 1 ? [] : ["", palette.bold(`from ${chain}`)]),
       ...table(own, palette, columns),
+      ...weightTables(own, palette, columns),
       ...remarks(own, palette),
     ]),
     ...unknowns(phases, palette),
@@ -81,6 +82,7 @@ const figures = [
   "updates",
   "draws",
   "counts",
+  "padding",
   "decay",
   "dropout",
   "learns",
@@ -121,6 +123,7 @@ const rowsOf = (phase: Timeline.Phase, palette: Ansi.Palette): ReadonlyArray<rea
     ...(known.weights.length === 1
       ? []
       : [["counts", parts(known.weights, ({ effective }) => effective, palette)] as const]),
+    ...(known.padding === undefined ? [] : [["padding", estimated(known.padding, percent, palette)] as const]),
     ["decay", settings.l2sp === undefined ? String(settings.adamW.weightDecay) : `${settings.l2sp} to the start`],
     ["dropout", dropouts.join(", ")],
     ["learns", `${estimated(known.trainedParameters, Figures.short, palette)} parameters`],
@@ -165,9 +168,46 @@ const parts = (
       const part = of(weight)
       return weights.length === 1 || part._tag === "Unknown"
         ? weight.task
-        : `${weight.task} ${estimated(part, (share) => `${Math.round(100 * share)} %`, palette)}`
+        : `${weight.task} ${estimated(part, percent, palette)}`
     })
     .join(", ")
+
+/** One digit below 10 %, so that a scarce task is not shown as none. */
+const percent = (share: number): string => {
+  const hundredths = 100 * share
+  return `${hundredths > 0 && hundredths < 9.95 ? Number(hundredths.toFixed(1)) : Math.round(hundredths)} %`
+}
+
+/** How much each task counts, epoch by epoch, in phases in which that changes. */
+const weightTables = (
+  phases: ReadonlyArray<Timeline.Phase>,
+  palette: Ansi.Palette,
+  columns: number,
+): ReadonlyArray<string> =>
+  phases.flatMap(({ known }, at) => {
+    const weights = known?.weights ?? []
+    const epochs = weights[0]?.epochs.length ?? 0
+    if (epochs < 2 || weights.length < 2) return []
+    const head = [
+      { title: headings(phases)[at]! },
+      ...weights.map(({ task, loss }) => ({ title: loss === 1 ? task : `${task}, loss × ${loss}` })),
+    ]
+    const rows = shown(epochs).map((epoch) => [
+      `epoch ${epoch + 1}`,
+      ...weights.map(({ epochs: each }) => {
+        const { share, effective } = each[epoch]!
+        return `draws ${percent(share)}, counts ${percent(effective)}`
+      }),
+    ])
+    return ["", ...Table.lines(head, rows, palette, columns)]
+  })
+
+/** Epochs to show: all, or of many about ten with the first and the last. */
+const shown = (epochs: number): ReadonlyArray<number> => {
+  const most = 10
+  const count = Math.min(epochs, most)
+  return Array.from({ length: count }, (_, at) => (count === 1 ? 0 : Math.round((at * (epochs - 1)) / (count - 1))))
+}
 
 const cacheOf = (
   { cache, cacheBytes }: NonNullable<Timeline.Phase["known"]>["cost"],

@@ -20,7 +20,11 @@ import * as Mix from "./Mix.ts"
 const positive = Schema.Number.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1))
 const part = Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 
-export const Difficulty = Schema.Union([Schema.TaggedStruct("length", {}), Schema.TaggedStruct("rarity", {})])
+export const Difficulty = Schema.Union([
+  Schema.TaggedStruct("length", {}),
+  Schema.TaggedStruct("rarity", {}),
+  Schema.TaggedStruct("score", { name: Schema.String }),
+])
 export type Difficulty = typeof Difficulty.Type
 
 /** Tokens of an example. */
@@ -28,6 +32,9 @@ export const length = (): Difficulty => ({ _tag: "length" })
 
 /** How rare an example's tokens are in the task's training part: −Σ log p(token) (arXiv 1903.09848, eq. 2). */
 export const rarity = (): Difficulty => ({ _tag: "rarity" })
+
+/** A column of the dataset that holds numbers, such as `Difficulty.loss` writes: the higher the harder. */
+export const score = (options: { readonly name: string }): Difficulty => ({ _tag: "score", ...options })
 
 export const Curriculum = Schema.Struct({
   by: Difficulty,

@@ -5,15 +5,19 @@ import type * as Curriculum from "./Curriculum.ts"
 export interface Source {
   readonly size: number
   readonly tokensOf: (row: number) => ArrayLike<number>
+  /** A number of the dataset. */
+  readonly scoreOf: (row: number, name: string) => number
 }
 
 /** Difficulty of each example. */
-export const of = (by: Curriculum.Difficulty, { size, tokensOf }: Source): Float64Array => {
+export const of = (by: Curriculum.Difficulty, { size, tokensOf, scoreOf }: Source): Float64Array => {
   switch (by._tag) {
     case "length":
       return Float64Array.from({ length: size }, (_, row) => tokensOf(row).length)
     case "rarity":
       return rarities(size, tokensOf)
+    case "score":
+      return Float64Array.from({ length: size }, (_, row) => scoreOf(row, by.name))
   }
 }
 

@@ -1,4 +1,5 @@
 /** The examples that each task's batches are drawn from: those that carry its label. */
+import * as Dataset from "@thaw/core/Dataset"
 import { InvalidData } from "@thaw/core/Errors"
 import { Effect } from "effect"
 import * as Batch from "../Batch.ts"
@@ -17,11 +18,13 @@ export interface Pool extends Course.Pool {
  * score that an example does not have.
  *
  * @param rates of tasks that are rehearsed
+ * @param train what the corpora were encoded from, for scores
  * @param where names the step, for messages
  */
 export const of = Effect.fnUntraced(function* (
   corpora: ReadonlyArray<Batch.Corpus>,
   rates: Readonly<Record<string, number>>,
+  train: Readonly<Record<string, Dataset.Dataset>>,
   told: Sampling,
   where: string,
 ): Effect.fn.Return<ReadonlyArray<Pool>, InvalidData> {
@@ -29,7 +32,7 @@ export const of = Effect.fnUntraced(function* (
   for (const { tasks, examples } of corpora) {
     for (const task of tasks) {
       const labelled = examples.filter((example) => Batch.isLabelled(example, task))
-      pools.push(yield* poolOf(task, labelled, rates[task] ?? 1, told, `${where}, task ${task}`))
+      pools.push(yield* poolOf(task, labelled, train[task]!, rates[task] ?? 1, told, `${where}, task ${task}`))
     }
   }
   return pools.sort((a, b) => (a.task < b.task ? -1 : 1))
@@ -38,6 +41,7 @@ export const of = Effect.fnUntraced(function* (
 const poolOf = Effect.fnUntraced(function* (
   task: string,
   examples: ReadonlyArray<Batch.EncodedExample>,
+  dataset: Dataset.Dataset,
   rate: number,
   told: Sampling,
   where: string,
@@ -62,7 +66,11 @@ const poolOf = Effect.fnUntraced(function* (
   }
   const tokensOf = (row: number) => examples[row]!.encoding.ids
   const curriculum = told.curriculum[task]
-  const difficulty = curriculum === undefined ? undefined : Difficulty.of(curriculum.by, { size, tokensOf })
+  const scores = curriculum?.by._tag === "score" ? yield* scoresOf(dataset, examples, curriculum.by.name, where) : []
+  const difficulty =
+    curriculum === undefined
+      ? undefined
+      : Difficulty.of(curriculum.by, { size, tokensOf, scoreOf: (row) => scores[row]! })
   return {
     task,
     size,
@@ -76,6 +84,28 @@ const poolOf = Effect.fnUntraced(function* (
       : { classes: Int32Array.from(examples, ({ classes }) => classes[task]!) }),
     ...(difficulty === undefined ? {} : { difficulty }),
   }
+})
+
+/** Numbers of a column, by example. */
+const scoresOf = Effect.fnUntraced(function* (
+  dataset: Dataset.Dataset,
+  examples: ReadonlyArray<Batch.EncodedExample>,
+  name: string,
+  where: string,
+): Effect.fn.Return<ReadonlyArray<number>, InvalidData> {
+  yield* Dataset.requireTask(dataset, name, `${where}, curriculum`)
+  const byId = new Map<string, number>()
+  for (const { id, labels } of Dataset.rowsOf(dataset)) {
+    if (Object.hasOwn(labels, name) && labels[name]!.trim() !== "") byId.set(id, Number(labels[name]))
+  }
+  const missing = examples.find(({ id }) => !Number.isFinite(byId.get(id)))
+  if (missing === undefined) return examples.map(({ id }) => byId.get(id)!)
+  return yield* new InvalidData({
+    where: `${where}, curriculum, example ${missing.id}`,
+    expected: `a number in the column ${JSON.stringify(name)}`,
+    got: byId.has(missing.id) ? "none that is finite" : "nothing",
+    advice: "",
+  })
 })
 
 /** Every corpus with how many of its examples the course draws in so many updates, repeats counted. */

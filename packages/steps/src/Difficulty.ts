@@ -1,0 +1,63 @@
+/** Scores of how hard training examples are, for a curriculum: `Sample.curriculum({ by: Sample.score({ name }) })`. */
+import * as Dataset from "@thaw/core/Dataset"
+import { InvalidData } from "@thaw/core/Errors"
+import * as Problem from "@thaw/core/Problem"
+import * as Step from "@thaw/core/Step"
+import * as Checkpoint from "@thaw/models/Checkpoint"
+import { Sessions } from "@thaw/onnx/Session"
+import { Effect, Schema } from "effect"
+import * as Batch from "./Batch.ts"
+import * as Environment from "./Environment.ts"
+import * as Evaluation from "./Evaluation.ts"
+import * as Inference from "./Inference.ts"
+
+/**
+ * `Difficulty.loss({ checkpoint, examples: train, task: "topic", name: "hard" })`: the same examples with one more column,
+ * the loss of each by a checkpoint that was trained before, perhaps a smaller one. Of tags it is the mean over words.
+ * Examples without a label for the task have no score.
+ *
+ * The column is one of labels that are numbers. Fails when the checkpoint has no head for the task, when the examples have
+ * no labels for it or one that the head does not know, and when they have a column of that name.
+ */
+export const loss = Step.make({
+  name: "Difficulty.loss",
+  version: "1",
+  input: {
+    checkpoint: Checkpoint.Checkpoint,
+    examples: Dataset.TrainExamples,
+    task: Schema.String,
+    name: Schema.String,
+  },
+  output: Dataset.TrainExamples,
+  environment: Environment.sessions,
+  run: Effect.fnUntraced(function* ({ checkpoint, examples, task, name }) {
+    const { label, scratch } = yield* Step.StepRun
+    const { labels, tags } = Dataset.tasksOf(examples)
+    if ([...labels, ...tags].includes(name)) {
+      return yield* new InvalidData({
+        where: `${label}, name`,
+        expected: "a name that no column has yet",
+        got: Problem.list([name]),
+        advice: "",
+      })
+    }
+    const tokenizer = yield* Checkpoint.tokenizer(checkpoint)
+    const encoding = { tokenizer, limit: { maxTokens: Checkpoint.maxTokens(checkpoint, tokenizer) } }
+    const [corpus] = yield* Batch.encode({ [task]: examples }, checkpoint.heads, encoding, label)
+    const device = yield* (yield* Sessions).open
+    yield* device.load((yield* Checkpoint.onDisk(checkpoint, scratch)).weights)
+    const answering = yield* Inference.open(device, checkpoint, tokenizer.padId)
+    const labelled = corpus!.examples.filter((example) => Batch.isLabelled(example, task))
+    const answers = yield* Inference.logits(answering, labelled, [task])
+    const classes = checkpoint.heads[task]!.labels.length
+    const losses = new Map(
+      labelled.map((example, at) => [example.id, Evaluation.lossOf(example, task, answers[at]![task]!, classes)]),
+    )
+    const rows = [...Dataset.rowsOf(examples)].map((row) => {
+      const own = losses.get(row.id)
+      return own === undefined ? row : { ...row, labels: { ...row.labels, [name]: String(own) } }
+    })
+    // The rows are those of training examples, with a column more.
+    return Dataset.fromRows(rows, { labels: [...labels, name], tags }) as Dataset.TrainExamples
+  }, Effect.scoped),
+})

@@ -1,0 +1,159 @@
+import * as Dag from "@thaw/core/Dag"
+import * as Dataset from "@thaw/core/Dataset"
+import { PipelineInvalid } from "@thaw/core/Errors"
+import * as Pipeline from "@thaw/core/Pipeline"
+import * as Difficulty from "@thaw/steps/Difficulty"
+import * as Freeze from "@thaw/steps/Freeze"
+import * as Resample from "@thaw/steps/Resample"
+import * as Sample from "@thaw/steps/Sample"
+import * as History from "@thaw/steps/training/History"
+import * as Train from "@thaw/steps/Train"
+import { afterAll, describe, expect, it } from "vitest"
+import * as Corpus from "../corpus.ts"
+import * as World from "../world.ts"
+
+const world = World.make()
+afterAll(world.dispose)
+
+/** Topics and moods on texts of their own; texts of several lengths. */
+const lengthened = (rows: ReadonlyArray<Dataset.Example>) =>
+  rows.map((row, at) => ({ ...row, text: `${row.text} ${"indeed ".repeat(at % 9)}`.trim() }))
+const part = (count: number, prefix: string) =>
+  Corpus.parts({ train: lengthened(Corpus.rows(count, "text", prefix)), heldOut: Corpus.rows(9, "text", `h${prefix}`) })
+const [topics, moods] = [part(48, "t"), part(48, "m")]
+const tasks = {
+  topic: { head: Corpus.head, train: topics.train, validation: topics.validation },
+  mood: { head: Corpus.head, train: moods.train, validation: moods.validation },
+} satisfies Readonly<Record<string, Train.Task>>
+const trained = (options: Corpus.Overrides) => Corpus.trained({ tasks, freeze: Freeze.backbone(), ...options })
+const eventsOf = async (options: Corpus.Overrides) => {
+  const before = world.events.length
+  const { values } = await world.run({ trained: trained(options) })
+  const events = world.events.slice(before)
+  return { events, values, updates: events.flatMap((event) => (event._tag === "update" ? [event] : [])) }
+}
+const paddingOf = (history: ReadonlyArray<Parameters<typeof History.entries>[0][number]>) =>
+  History.latest(history)!.padding!
+
+describe("training", () => {
+  it.each<Corpus.Overrides>([
+    { mix: Sample.annealed(), epochs: 3, dropout: 0.1 },
+    { batches: "heterogeneous", draw: "independent" },
+    {
+      batch: undefined,
+      accumulate: 2,
+      tokenBudget: Sample.tokenBudget({ tokens: 96, window: 20 }),
+      classes: { topic: Sample.oversample() },
+      curriculum: { mood: Sample.curriculum({ by: Sample.rarity() }) },
+      introduction: Sample.richestFirst(),
+      mix: Sample.temperature({ temperature: 2 }),
+    },
+    { mix: Sample.alternate({ atEnd: "drop" }), curriculum: { topic: Sample.curriculum({ by: Sample.length() }) } },
+  ])("that is interrupted goes on with the example after, to the same bytes: %j", async (options) => {
+    const outputs = { trained: trained({ save: {}, ...options }) }
+    const { exit } = await world.interrupted(outputs, (event) => event._tag === "update" && event.update === 4)
+    expect(exit._tag).toBe("Failure")
+    const { hashes, values } = await world.run(outputs)
+    const other = World.make()
+    const undisturbed = await other.run(outputs)
+    expect(undisturbed.hashes.trained).toBe(hashes.trained)
+    expect(paddingOf(undisturbed.values.trained.training.history)).toBe(paddingOf(values.trained.training.history))
+    await other.dispose()
+  })
+
+  it("with heterogeneous batches trains several heads in one update, and tells of all", async () => {
+    const { updates, values } = await eventsOf({ batches: "heterogeneous" })
+    expect(updates.some(({ task }) => task === "mood, topic")).toBe(true)
+    const { updates: counts } = values.trained.training
+    // 48 topics and 16 moods in batches of 8: nearly all updates have topics, most have moods too.
+    expect(counts["head.topic"]! + counts["head.mood"]!).toBeGreaterThan(updates.length)
+  })
+
+  it("with every task in each batch counts each head in each update", async () => {
+    const { updates, values } = await eventsOf({ batches: "everyTask" })
+    const { updates: counts } = values.trained.training
+    expect([counts["head.topic"], counts["head.mood"]]).toEqual([updates.length, updates.length])
+  })
+
+  it("reports the padding that its batches have, which a token budget makes small", async () => {
+    const plain = await eventsOf({})
+    const budget = await eventsOf({ batch: undefined, tokenBudget: Sample.tokenBudget({ tokens: 128 }) })
+    const [before, after] = [plain, budget].map(({ values }) => paddingOf(values.trained.training.history))
+    expect(before).toBeGreaterThan(0.12)
+    expect(after).toBeLessThan(0.05)
+    const finished = budget.events.find((event) => event._tag === "phaseFinished")
+    expect(finished).toMatchObject({ padding: after })
+  })
+
+  it("says which task is drawn too rarely to be trained", async () => {
+    const { events } = await eventsOf({ mix: Sample.weights({ topic: 1, mood: 0.01 }) })
+    const noticed = events.flatMap((event) => (event._tag === "noticed" ? [event.message] : []))
+    expect(noticed).toContain(
+      "mood is drawn in 0.16 of 16 updates, so perhaps in none. Raise its share: Sample.temperature, Sample.weights, or repeat.",
+    )
+  })
+})
+
+describe("a curriculum by a score", () => {
+  const hard = (task: string) =>
+    Difficulty.loss({ checkpoint: trained({}), examples: topics.train, task, name: "hard" })
+
+  it("of a checkpoint is the loss of each example by it", async () => {
+    const { values } = await world.run({ hard: hard("topic"), trained: trained({}) })
+    const rows = [...Dataset.rowsOf(values.hard)]
+    const losses = rows.map(({ labels }) => Number(labels["hard"]))
+    expect(losses.every((loss) => loss > 0 && loss < 5)).toBe(true)
+    expect(new Set(losses).size).toBeGreaterThan(10)
+  })
+
+  it("trains, easy examples first", async () => {
+    const examples = { ...tasks.topic, train: hard("topic") }
+    const curriculum = { topic: Sample.curriculum({ by: Sample.score({ name: "hard" }) }) }
+    const { updates } = await eventsOf({ tasks: { topic: examples }, curriculum })
+    expect(updates).toHaveLength(12)
+  })
+
+  it("needs a number for every example", async () => {
+    const curriculum = { topic: Sample.curriculum({ by: Sample.score({ name: "mood" }) }) }
+    const { problem } = await world.failure({ trained: trained({ curriculum }) })
+    expect(problem).toBe(
+      'Train.phase 1, backbone frozen, task topic, curriculum, example t0: expected a number in the column "mood", got none that is finite.',
+    )
+  })
+})
+
+describe("resampling", () => {
+  it("oversampled is what training with the same classes draws", async () => {
+    const rows = Corpus.rows(48, "text", "t").filter((_, at) => at % 2 === 0 || at < 12)
+    const { train } = Corpus.parts({ train: rows, heldOut: [] })
+    const { values } = await world.run({ even: Resample.classes({ examples: train, task: "topic", by: Sample.oversample() }) }) // prettier-ignore
+    const even = [...Dataset.rowsOf(values.even)]
+    const count = (label: string) => even.filter(({ labels }) => labels["topic"] === label).length
+    expect([count("animal"), count("tool")]).toEqual([24, 24])
+    expect(new Set(even.map(({ id }) => id)).size).toBe(48)
+    for (const { id, origin } of even) expect(id.split("~")[0]).toBe(origin)
+  })
+
+  it("refuses tags", async () => {
+    const { train } = Corpus.parts({ train: Corpus.rows(9, "tokens", "t"), heldOut: [], form: "tokens" })
+    const { problem } = await world.failure({ even: Resample.classes({ examples: train, task: "thing", by: Sample.undersample() }) }) // prettier-ignore
+    expect(problem).toBe("Resample.classes, task thing: expected examples with one label each, got examples with tags.")
+  })
+})
+
+describe("what an author asks for is refused where it is written", () => {
+  it.each<[string, Corpus.Overrides, string]>([
+    ["a task that is not there", { mix: Sample.weights({ topic: 1, moods: 1 }) }, 'mix: expected names of tasks: "topic", "mood", got "moods". Did you mean "mood"?'], // prettier-ignore
+    ["classes of a task that is not there", { classes: { topics: Sample.oversample() } }, 'classes: expected names of tasks: "topic", "mood", got "topics". Did you mean "topic"?'], // prettier-ignore
+    ["two sizes of a batch", { batch: 8, tokenBudget: Sample.tokenBudget({ tokens: 96 }) }, "batch: expected a number of examples or a token budget, got both. Leave one of them out."], // prettier-ignore
+    ["a token budget for every task at once", { batch: undefined, batches: "everyTask", tokenBudget: Sample.tokenBudget({ tokens: 96 }) }, "batches: expected a number of examples for batches that have every task, got a token budget."], // prettier-ignore
+    ["tasks that alternate within a batch", { batches: "heterogeneous", mix: Sample.alternate({ atEnd: "stop" }) }, "batches: expected homogeneous batches for tasks that alternate, got heterogeneous ones."], // prettier-ignore
+    ["nothing to begin with", { introduction: Sample.introduce({ topic: { from: 0, until: 1 }, mood: { from: 0, until: 1 } }) }, 'introduction: expected a task that is drawn from the beginning, got "topic", "mood" introduced later. Leave the first one out.'], // prettier-ignore
+    ["a ramp that falls", { introduction: Sample.introduce({ mood: { from: 0.5, until: 0.2 } }) }, "introduction, task mood: expected `from` before `until`, got 0.5 and 0.2."], // prettier-ignore
+  ])("%s", (_, options, message) => {
+    // The encoder is a wire: how many blocks it has is known when the Dag is made.
+    const made = () => Dag.make(Pipeline.make("refused", { seed: 1, outputs: { trained: trained(options) } }))
+    expect(made).toThrow(PipelineInvalid)
+    expect(made).toThrow(message)
+  })
+})
