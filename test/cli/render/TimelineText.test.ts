@@ -122,19 +122,22 @@ describe("the timeline as a table", () => {
   })
 
   it("shows how much each task counts epoch by epoch where that changes", () => {
-    const lines = text({ mix: Sample.annealed(), epochs: 3, tasks: { topic: { ...task, weight: 2 }, mood: task } })
+    const own = Dataset.parts(none, { train: Array.from({ length: 24 }, (_, at) => row(at)), validation: [row(100)] })
+    const mood = { ...task, train: own.train, validation: own.validation }
+    const lines = text({ mix: Sample.annealed(), epochs: 3, tasks: { topic: { ...task, weight: 2 }, mood } })
     const from = lines.findIndex((line) => line.includes("loss × 2"))
+    // 8 and 24 examples: 25 : 75, then by n^0.6 and n^0.2; topics count twice.
     expect(lines.slice(from, from + 4)).toEqual([
-      "phase 1      mood                           topic, loss × 2",
-      "epoch 1      draws 25 %, counts 33 %        draws 75 %, counts 67 %",
-      "epoch 2      draws 34 %, counts 33 %        draws 66 %, counts 67 %",
-      "epoch 3      draws 45 %, counts 33 %        draws 55 %, counts 67 %",
+      "phase 1  mood                     topic, loss × 2",
+      "epoch 1  draws 25 %, counts 14 %  draws 75 %, counts 86 %",
+      "epoch 2  draws 34 %, counts 21 %  draws 66 %, counts 79 %",
+      "epoch 3  draws 45 %, counts 29 %  draws 55 %, counts 71 %",
     ])
   })
 
   it("shows the padding of a token budget, and a scarce task's share with a digit more", () => {
     const lines = text({ batch: undefined, tokenBudget: Sample.tokenBudget({ tokens: 30 }), mix: Sample.weights({ topic: 1, mood: 0.01 }) }) // prettier-ignore
     expect(lines.find((line) => line.startsWith("padding"))).toBe("padding        ~ 0 %")
-    expect(lines.find((line) => line.startsWith("draws"))).toBe("draws          mood ~ 1 %, topic ~ 99 %")
+    expect(lines.find((line) => line.startsWith("draws"))).toBe("draws          mood ~ 1.1 %, topic ~ 99 %")
   })
 })

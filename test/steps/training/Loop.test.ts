@@ -67,6 +67,23 @@ describe("the loop of a phase", () => {
     expect([last.update, last.counts]).toEqual([4, { "head.a": 2 }])
   })
 
+  it("leaves out of a draw what it holds for a task that has stopped", async () => {
+    const taken: Array<string> = []
+    const mixed = { parts: [{ task: "a", rows: [1] }, { task: "b", rows: [2] }] } // prettier-ignore
+    const { run } = loop({
+      total: 1,
+      draws: (function* () {
+        while (true) yield mixed
+      })(),
+      update: (progress, draw) => {
+        taken.push(...draw.parts.map(({ task }) => task))
+        return Effect.succeed({ progress: Progress.counted(progress, []), told: Effect.void })
+      },
+    })
+    await Effect.runPromise(run({ ...start, stopped: { a: 0 } }))
+    expect(taken).toEqual(["b"])
+  })
+
   it.each([5, 15, 25, 35, 47, 61, 80])(
     "saves what the device has when it is interrupted after %i ms, in the midst of an update or not",
     async (millis) => {

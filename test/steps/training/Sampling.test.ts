@@ -2,6 +2,7 @@ import * as Dag from "@thaw/core/Dag"
 import * as Dataset from "@thaw/core/Dataset"
 import { PipelineInvalid } from "@thaw/core/Errors"
 import * as Pipeline from "@thaw/core/Pipeline"
+import * as Head from "@thaw/models/Head"
 import * as Difficulty from "@thaw/steps/Difficulty"
 import * as Freeze from "@thaw/steps/Freeze"
 import * as Resample from "@thaw/steps/Resample"
@@ -138,6 +139,17 @@ describe("resampling", () => {
     const { train } = Corpus.parts({ train: Corpus.rows(9, "tokens", "t"), heldOut: [], form: "tokens" })
     const { problem } = await world.failure({ even: Resample.classes({ examples: train, task: "thing", by: Sample.undersample() }) }) // prettier-ignore
     expect(problem).toBe("Resample.classes, task thing: expected examples with one label each, got examples with tags.")
+  })
+})
+
+describe("classes of tags", () => {
+  it("cannot be balanced: a text has many", async () => {
+    const { train, validation } = Corpus.parts({ train: Corpus.rows(9, "tokens", "t"), heldOut: Corpus.rows(9, "tokens", "h"), form: "tokens" }) // prettier-ignore
+    const thing = { head: Head.tokenClassification(), train, validation }
+    const { problem } = await world.failure({ trained: trained({ tasks: { thing }, classes: { thing: Sample.oversample() } }) }) // prettier-ignore
+    expect(problem).toBe(
+      "Train.phase 1, backbone frozen, task thing, classes: expected a classification task, whose examples have one class each, got one with tags.",
+    )
   })
 })
 

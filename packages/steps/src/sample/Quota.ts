@@ -65,3 +65,11 @@ export const oneByOne = (parts: number): ((shares: ReadonlyArray<number>) => num
     return next
   }
 }
+
+/** So many times the first position, then the second … */
+export const positions = (counts: ReadonlyArray<number>): Uint32Array<ArrayBuffer> => {
+  const order = new Uint32Array(counts.reduce((sum, count) => sum + count, 0))
+  let from = 0
+  counts.forEach((count, index) => order.fill(index, from, (from += count)))
+  return order
+}

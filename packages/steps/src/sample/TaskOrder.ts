@@ -43,21 +43,13 @@ export const make = (course: Course.Course, units: number, all: number): TaskOrd
   return () => {
     if (at === order.length) {
       const moment = { epoch, epochs: Math.ceil(all / units), done: Math.min(1, (epoch * units) / all) }
-      order = filled(quota(Course.sharesAt(course, moment), units))
+      order = Quota.positions(quota(Course.sharesAt(course, moment), units))
       Walk.shuffle(order, stream)
       at = 0
       epoch++
     }
     return order[at++]!
   }
-}
-
-/** So many times the first position, then the second … */
-const filled = (counts: ReadonlyArray<number>): Uint32Array<ArrayBuffer> => {
-  const order = new Uint32Array(counts.reduce((sum, count) => sum + count, 0))
-  let from = 0
-  counts.forEach((count, index) => order.fill(index, from, (from += count)))
-  return order
 }
 
 /** The rows of one update are drawn at one and the same moment. */

@@ -9,6 +9,7 @@ import * as Seed from "@thaw/core/Seed"
 import * as Classes from "./Classes.ts"
 import * as ClassWeights from "./ClassWeights.ts"
 import * as Curriculum from "./Curriculum.ts"
+import * as Quota from "./Quota.ts"
 
 export interface Walk {
   /** Position of the next example. @param done part of the phase that is done, 0 to 1; never falls */
@@ -123,7 +124,7 @@ const balanced = (
   let at = 0
   const left = () => {
     if (at === order.length) {
-      order = Uint32Array.from(targets().flatMap((count, label) => Array<number>(count).fill(label)))
+      order = Quota.positions(targets())
       shuffle(order, stream)
       at = 0
     }

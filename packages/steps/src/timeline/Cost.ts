@@ -53,12 +53,17 @@ export const of = (phase: Of): Cost => {
     updateBytes: Estimate.all([trainedParameters], (count) => 16 * count),
     activationBytes: Estimate.all(
       [tokens],
-      (each) => 4 * settings.batch * (blocksAbove * Network.keptNumbers(dimensions, each) + each * dimensions.hidden),
+      (each) =>
+        4 * rowsOf(settings, each) * (blocksAbove * Network.keptNumbers(dimensions, each) + each * dimensions.hidden),
     ),
     ...cached,
     work: workOf(phase, lowest, blocksAbove, tokens, cached.cache),
   }
 }
+
+/** Examples of a micro-batch. */
+const rowsOf = ({ batch, tokenBudget }: Settings, tokens: number): number =>
+  tokenBudget === undefined ? batch : Math.max(1, tokenBudget.tokens / tokens)
 
 /** Tokens of an example. */
 const tokensOf = ({ settings, before, origins }: Of): Estimate.Estimate => {
@@ -120,7 +125,7 @@ const workOf = (
   const examples = distinct.reduce((sum, count) => sum + count, 0)
   const ofTask = (group: Group.Group) => heads[Group.taskOf(group) ?? ""]?.head.kind
   return Estimate.all([updates, tokens, trainedParameters], (count, each, parameters) => {
-    const draws = count * settings.batch * settings.accumulate
+    const draws = count * rowsOf(settings, each) * settings.accumulate
     const forward = Network.forwardWork(dimensions, each)
     const below = blocksBelow * forward * (cache === "kept" ? Math.min(examples, draws) : draws)
     const above = draws * forward * (2 * blocksAbove + trainedBlocks)
