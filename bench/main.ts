@@ -13,6 +13,7 @@ import { halfFrozenEpochs6x384 } from "./cases/HalfFrozenEpochs6x384.ts"
 import { headsOnly6x384 } from "./cases/HeadsOnly6x384.ts"
 import { phaseStart6x384 } from "./cases/PhaseStart6x384.ts"
 import { tiny } from "./cases/Tiny.ts"
+import { tokenBudget } from "./cases/TokenBudget.ts"
 import { tokenisation } from "./cases/Tokenisation.ts"
 
 const cases: ReadonlyArray<Case> = [
@@ -23,6 +24,7 @@ const cases: ReadonlyArray<Case> = [
   halfFrozenEpochs6x384,
   phaseStart6x384,
   tokenisation,
+  tokenBudget,
 ]
 /** Run only when they are named. */
 const onDemand: ReadonlyArray<Case> = [tiny]

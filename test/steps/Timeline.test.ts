@@ -195,7 +195,7 @@ describe("a timeline", () => {
   })
 
   it("forecasts updates and padding of a token budget from words", () => {
-    const [phase] = known({ batch: undefined, tokenBudget: Sample.tokenBudget({ tokens: 36 }) })
+    const [phase] = known({ tokenBudget: Sample.tokenBudget({ tokens: 36 }) })
     // Seven words each, 12 tokens: three to a batch, so 8 updates of topics and 3 of moods an epoch, and no padding.
     expect(phase!.updates).toEqual(Estimate.known(22, "about"))
     expect(phase!.padding).toEqual(Estimate.known(0, "about"))

@@ -67,7 +67,7 @@ export const trained = (overrides: Overrides = {}): Wire.Wire<Checkpoint.Checkpo
     tasks,
     learningRate: LearningRate.constant(1e-2),
     epochs: 2,
-    batch: 8,
+    ...(overrides.tokenBudget === undefined ? { batch: 8 } : {}),
     ...overrides,
   })
 

@@ -42,7 +42,7 @@ const text = (options: Partial<Train.Options>, columns = 100) => {
     learningRate: LearningRate.slantedTriangular({ base: 1e-3 }),
     rates: Rates.discriminative(),
     epochs: 2,
-    batch: 8,
+    ...(options.tokenBudget === undefined ? { batch: 8 } : {}),
     ...options,
   })
   const dag = Dag.make(Pipeline.make("x", { seed: 1, outputs: { trained } }))
@@ -136,7 +136,7 @@ describe("the timeline as a table", () => {
   })
 
   it("shows the padding of a token budget, and a scarce task's share with a digit more", () => {
-    const lines = text({ batch: undefined, tokenBudget: Sample.tokenBudget({ tokens: 30 }), mix: Sample.weights({ topic: 1, mood: 0.01 }) }) // prettier-ignore
+    const lines = text({ tokenBudget: Sample.tokenBudget({ tokens: 30 }), mix: Sample.weights({ topic: 1, mood: 0.01 }) }) // prettier-ignore
     expect(lines.find((line) => line.startsWith("padding"))).toBe("padding        ~ 0 %")
     expect(lines.find((line) => line.startsWith("draws"))).toBe("draws          mood ~ 1.1 %, topic ~ 99 %")
   })

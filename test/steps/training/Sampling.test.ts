@@ -8,7 +8,7 @@ import * as Freeze from "@thaw/steps/Freeze"
 import * as Resample from "@thaw/steps/Resample"
 import * as Sample from "@thaw/steps/Sample"
 import * as History from "@thaw/steps/training/History"
-import * as Train from "@thaw/steps/Train"
+import type * as Train from "@thaw/steps/Train"
 import { afterAll, describe, expect, it } from "vitest"
 import * as Corpus from "../corpus.ts"
 import * as World from "../world.ts"
@@ -41,7 +41,6 @@ describe("training", () => {
     { mix: Sample.annealed(), epochs: 3, dropout: 0.1 },
     { batches: "heterogeneous", draw: "independent" },
     {
-      batch: undefined,
       accumulate: 2,
       tokenBudget: Sample.tokenBudget({ tokens: 96, window: 20 }),
       classes: { topic: Sample.oversample() },
@@ -78,7 +77,7 @@ describe("training", () => {
 
   it("reports the padding that its batches have, which a token budget makes small", async () => {
     const plain = await eventsOf({})
-    const budget = await eventsOf({ batch: undefined, tokenBudget: Sample.tokenBudget({ tokens: 128 }) })
+    const budget = await eventsOf({ tokenBudget: Sample.tokenBudget({ tokens: 128 }) })
     const [before, after] = [plain, budget].map(({ values }) => paddingOf(values.trained.training.history))
     expect(before).toBeGreaterThan(0.12)
     expect(after).toBeLessThan(0.05)
@@ -158,7 +157,7 @@ describe("what an author asks for is refused where it is written", () => {
     ["a task that is not there", { mix: Sample.weights({ topic: 1, moods: 1 }) }, 'mix: expected names of tasks: "topic", "mood", got "moods". Did you mean "mood"?'], // prettier-ignore
     ["classes of a task that is not there", { classes: { topics: Sample.oversample() } }, 'classes: expected names of tasks: "topic", "mood", got "topics". Did you mean "topic"?'], // prettier-ignore
     ["two sizes of a batch", { batch: 8, tokenBudget: Sample.tokenBudget({ tokens: 96 }) }, "batch: expected a number of examples or a token budget, got both. Leave one of them out."], // prettier-ignore
-    ["a token budget for every task at once", { batch: undefined, batches: "everyTask", tokenBudget: Sample.tokenBudget({ tokens: 96 }) }, "batches: expected a number of examples for batches that have every task, got a token budget."], // prettier-ignore
+    ["a token budget for every task at once", { batches: "everyTask", tokenBudget: Sample.tokenBudget({ tokens: 96 }) }, "batches: expected a number of examples for batches that have every task, got a token budget."], // prettier-ignore
     ["tasks that alternate within a batch", { batches: "heterogeneous", mix: Sample.alternate({ atEnd: "stop" }) }, "batches: expected homogeneous batches for tasks that alternate, got heterogeneous ones."], // prettier-ignore
     ["nothing to begin with", { introduction: Sample.introduce({ topic: { from: 0, until: 1 }, mood: { from: 0, until: 1 } }) }, 'introduction: expected a task that is drawn from the beginning, got "topic", "mood" introduced later. Leave the first one out.'], // prettier-ignore
     ["a ramp that falls", { introduction: Sample.introduce({ mood: { from: 0.5, until: 0.2 } }) }, "introduction, task mood: expected `from` before `until`, got 0.5 and 0.2."], // prettier-ignore

@@ -63,7 +63,7 @@ export const of = (
       epochs: [],
     }))
   }
-  const { told, perEpoch } = course.value
+  const { told } = course.value
   const isMixed = told.batches !== "homogeneous"
   const isJoint = tasks.some((task) => tasks.some((other) => task !== other && together(origins, task, other) > 0))
   const figures = (shares: ReadonlyArray<number>): ReadonlyArray<Figures> => {
