@@ -166,11 +166,11 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
     course._tag === "Unknown" || updates._tag === "Unknown" ? [] : Course.starved(course.value, updates.value)
   return {
     groups,
-    roles: { ...roles, remarks: [...roles.remarks, ...starved.map((message) => ({ risky: true, message }))] },
+    roles: { ...roles, remarks: [...roles.remarks, ...starved] },
     updates,
     trainedParameters,
     weights,
-    padding: Drawn.padding(course),
+    padding: Drawn.padding(settings, course),
     cost: Cost.of({
       settings,
       before,

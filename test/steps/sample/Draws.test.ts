@@ -169,6 +169,23 @@ describe("heterogeneous batches", () => {
   })
 })
 
+describe("a task that is drawn too rarely", () => {
+  const pools = [{ task: "a", size: 2_000 }, { task: "b", size: 40 }] // prettier-ignore
+  const starved = (given: Partial<Drawing.Given>, total: number) => Course.starved(Drawing.course({ pools, batch: 100, ...given }), total) // prettier-ignore
+
+  it("is named when some epochs, or the whole phase, may have no update for it", () => {
+    const advice = "Raise its share: Sample.temperature, Sample.weights, or repeat."
+    expect(starved({}, 21)).toEqual([{ risky: true, message: `b is drawn in 0.41 of 21 updates, so perhaps in none. ${advice}` }]) // prettier-ignore
+    expect(starved({}, 63)).toEqual([{ risky: false, message: `b is drawn in 0.41 updates an epoch, so in some epochs in none. ${advice}` }]) // prettier-ignore
+    expect(starved({ mix: Sample.temperature({ temperature: 2 }) }, 21)).toEqual([])
+  })
+
+  it("is not named where batches have single rows of it", () => {
+    expect(starved({ batches: "heterogeneous" }, 21)).toEqual([])
+    expect(starved({ batches: "everyTask" }, 21)).toEqual([])
+  })
+})
+
 describe("annealed draws", () => {
   it("have in each epoch the shares of that epoch", () => {
     const given = { pools: [{ task: "a", size: 100 }, { task: "b", size: 900 }], batch: 10, mix: Sample.annealed() } // prettier-ignore

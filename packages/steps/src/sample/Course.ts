@@ -11,10 +11,10 @@
 import { InvalidData, PipelineInvalid } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import type * as Seed from "@thaw/core/Seed"
+import type { Length } from "../training/Settings.ts"
 import * as Curriculum from "./Curriculum.ts"
 import * as Mix from "./Mix.ts"
-import type { Length } from "../training/Settings.ts"
-import type { Sampling } from "./Sampling.ts"
+import * as Sampling from "./Sampling.ts"
 import * as TokenBudget from "./TokenBudget.ts"
 import * as Walk from "./Walk.ts"
 
@@ -34,7 +34,7 @@ export interface Size {
 
 /** What is to be drawn, and how long an epoch of it is. */
 export interface Course {
-  readonly told: Sampling
+  readonly told: Sampling.Sampling
   readonly pools: ReadonlyArray<Pool>
   readonly size: Size
   readonly seed: Seed.Seed
@@ -45,9 +45,10 @@ export interface Course {
 
 /**
  * Throws `InvalidData` when a task has no examples (it would never be drawn, and nobody would be told), and
- * `PipelineInvalid` when the mix gives a task no weight, and when batches that are to hold every task have no room for them.
+ * `PipelineInvalid` when the mix gives a task no weight, when batches that are to hold every task have no room for them,
+ * and on ways to make batches that contradict each other.
  */
-export const of = (told: Sampling, pools: ReadonlyArray<Pool>, size: Size, seed: Seed.Seed): Course => {
+export const of = (told: Sampling.Sampling, pools: ReadonlyArray<Pool>, size: Size, seed: Seed.Seed): Course => {
   const empty = pools.filter((pool) => pool.size === 0).map(({ task }) => task)
   if (empty.length > 0 || pools.length === 0) {
     throw new InvalidData({
@@ -57,6 +58,7 @@ export const of = (told: Sampling, pools: ReadonlyArray<Pool>, size: Size, seed:
       advice: "",
     })
   }
+  Sampling.checkBatches(told)
   Mix.requireWeights(
     told.mix,
     pools.map(({ task }) => task),
@@ -75,7 +77,7 @@ export const of = (told: Sampling, pools: ReadonlyArray<Pool>, size: Size, seed:
 }
 
 const passOf = (
-  { tokenBudget }: Pick<Sampling, "tokenBudget">,
+  { tokenBudget }: Pick<Sampling.Sampling, "tokenBudget">,
   pool: Pool,
   { batch, accumulate }: Size,
   seed: Seed.Seed,
@@ -93,7 +95,7 @@ const passOf = (
  * @param updates of a pass over each pool
  */
 export const epochOf = (
-  { mix }: Pick<Sampling, "mix">,
+  { mix }: Pick<Sampling.Sampling, "mix">,
   pools: ReadonlyArray<Mix.Pool>,
   updates: ReadonlyArray<number>,
 ): number => {
@@ -139,7 +141,7 @@ export const sharesAt = (
 }
 
 /** How often the shares change. */
-export const changes = ({ mix, introduction }: Sampling): "never" | "epoch" | "update" =>
+export const changes = ({ mix, introduction }: Sampling.Sampling): "never" | "epoch" | "update" =>
   introduction !== undefined ? "update" : Mix.changes(mix)
 
 /** Examples that an update of each task takes; in heterogeneous batches, that any takes. */
@@ -186,20 +188,37 @@ export const expected = (course: Course, total: number): ReadonlyArray<Expected>
 /** Fewer updates than this on average round to none. */
 const least = 0.5
 
-/** Sentences on tasks that are drawn so rarely that an epoch, or the whole phase, may have no update for them. */
-export const starved = (course: Course, total: number): ReadonlyArray<string> => {
-  if (course.told.batches === "everyTask") return []
+/** A task that is drawn too rarely; risky where it may not be trained at all. */
+export interface Starved {
+  readonly risky: boolean
+  readonly message: string
+}
+
+/** Tasks that are drawn so rarely that an epoch, or the whole phase, may have no update for them. */
+export const starved = (course: Course, total: number): ReadonlyArray<Starved> => {
+  const { batches } = course.told
+  if (batches === "everyTask") return []
   const epochs = expected(course, total)
+  const rows = rowsOf(course)
   const advice = "Raise its share: Sample.temperature, Sample.weights, or repeat."
-  return course.pools.flatMap(({ task }, at) => {
-    const updates = epochs.map((epoch) => epoch.updates[at]!)
+  return course.pools.flatMap(({ task }, at): ReadonlyArray<Starved> => {
+    // Where batches are heterogeneous one row makes an update have the task.
+    const updates = epochs.map((epoch) => epoch.updates[at]! * (batches === "heterogeneous" ? rows[at]! : 1))
     const all = updates.reduce((sum, each) => sum + each, 0)
-    if (all < least) return [`${task} is drawn in ${short(all)} of ${total} updates, so perhaps in none. ${advice}`]
+    if (all < least) {
+      const message = `${task} is drawn in ${short(all)} of ${total} updates, so perhaps in none. ${advice}`
+      return [{ risky: true, message }]
+    }
     // The last epoch may be a part of one, and tasks that come in later have none in the first.
     const most = Math.max(...updates)
     return most >= least
       ? []
-      : [`${task} is drawn in ${short(most)} updates an epoch, so in some epochs in none. ${advice}`]
+      : [
+          {
+            risky: false,
+            message: `${task} is drawn in ${short(most)} updates an epoch, so in some epochs in none. ${advice}`,
+          },
+        ]
   })
 }
 

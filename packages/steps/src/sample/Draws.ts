@@ -8,6 +8,7 @@ import * as Seed from "@thaw/core/Seed"
 import * as Course from "./Course.ts"
 import * as Mix from "./Mix.ts"
 import * as Quota from "./Quota.ts"
+import * as Sampling from "./Sampling.ts"
 import * as TaskOrder from "./TaskOrder.ts"
 import * as TokenBudget from "./TokenBudget.ts"
 import * as Walk from "./Walk.ts"
@@ -44,7 +45,11 @@ export function* draws(course: Course.Course, total: number): Generator<Draw, ne
   const walks = pools.map((pool) =>
     Walk.make(
       pool,
-      { draw: told.draw, classes: told.classes[pool.task], curriculum: told.curriculum[pool.task] },
+      {
+        draw: told.draw,
+        classes: Sampling.ofTask(told.classes, pool.task),
+        curriculum: Sampling.ofTask(told.curriculum, pool.task),
+      },
       seed,
       pool.task,
     ),

@@ -31,6 +31,10 @@ export const fields = {
 const Sampling = Schema.Struct(fields)
 export type Sampling = typeof Sampling.Type
 
+/** How a task is balanced, or what comes first of it; undefined where nothing is said. A task may be called like what every object inherits. */
+export const ofTask = <A>(told: Readonly<Record<string, A>>, task: string): A | undefined =>
+  Object.hasOwn(told, task) ? told[task] : undefined
+
 /** What holds unless it is told otherwise. */
 export const defaults = {
   mix: Mix.proportional(),
@@ -51,6 +55,11 @@ export const check = (told: Sampling, tasks: ReadonlyArray<string>): void => {
   Mix.checkNames(told.classes, tasks, "classes")
   Mix.checkNames(told.curriculum, tasks, "curriculum")
   if (told.introduction !== undefined) Curriculum.checkIntroduction(told.introduction, tasks, "introduction")
+  checkBatches(told)
+}
+
+/** Throws `PipelineInvalid` on ways to make batches that contradict each other. */
+export const checkBatches = (told: Sampling): void => {
   if (told.batches === "everyTask" && told.tokenBudget !== undefined) {
     throw refused("a number of examples for batches that have every task", "a token budget")
   }

@@ -25,12 +25,12 @@ export const tokenBudget = (options: { readonly tokens: number; readonly window?
   ...options,
 })
 
-/** Whether one more example of this length fits, and how long the longest is then. */
+/** The rows in order, as many to a batch as fit. */
 export const cut = <A>(
   rows: ReadonlyArray<A>,
   lengthOf: (row: A) => number,
   tokens: number,
-): ReadonlyArray<ReadonlyArray<A>> => {
+): Array<ReadonlyArray<A>> => {
   const batches: Array<Array<A>> = []
   let longest = 0
   for (const row of rows) {
@@ -48,13 +48,12 @@ export const cut = <A>(
 }
 
 /** The batches of one window, shortest first. Examples of one length stay in the order they have. */
-const sorted = <A>(window: ReadonlyArray<A>, lengthOf: (row: A) => number, tokens: number): Array<ReadonlyArray<A>> => [
-  ...cut(
+const sorted = <A>(window: ReadonlyArray<A>, lengthOf: (row: A) => number, tokens: number): Array<ReadonlyArray<A>> =>
+  cut(
     window.toSorted((a, b) => lengthOf(a) - lengthOf(b)),
     lengthOf,
     tokens,
-  ),
-]
+  )
 
 /** Where a window's examples come from. */
 export interface Source<A> {
@@ -90,7 +89,7 @@ export const inPass = <A>(
   const found: Array<ReadonlyArray<A>> = []
   for (let left = source.left(0); left > 0;) {
     const rows = Array.from({ length: Math.min(window, left) }, () => source.next(0))
-    found.push(...sorted(rows, lengthOf, tokens))
+    for (const batch of sorted(rows, lengthOf, tokens)) found.push(batch)
     left -= rows.length
   }
   return found

@@ -53,11 +53,13 @@ export const course = (
 }
 
 /** Part of the tokens of one pass over every task that is padding; undefined without a token budget. */
-export const padding = (known: Estimate.Estimate<Course.Course>): Estimate.Estimate | undefined => {
-  if (known._tag === "Unknown") return known
-  const { told, pools, seed } = known.value
-  const { tokenBudget } = told
+export const padding = (
+  { tokenBudget }: Pick<Settings, "tokenBudget">,
+  known: Estimate.Estimate<Course.Course>,
+): Estimate.Estimate | undefined => {
   if (tokenBudget === undefined) return undefined
+  if (known._tag === "Unknown") return known
+  const { pools, seed } = known.value
   let padded = 0
   let all = 0
   for (const { size, task, lengths = [] } of pools) {

@@ -10,7 +10,7 @@ import { Effect } from "effect"
 export interface Facts {
   /** By task: examples that carry its label, how many words each has, and how many different labels there are. */
   readonly tasks: Readonly<
-    Record<string, { readonly examples: number; readonly words: Uint16Array; readonly labels: number }>
+    Record<string, { readonly examples: number; readonly words: Uint32Array; readonly labels: number }>
   >
   /** By task and another: examples that carry both labels. */
   readonly together: Readonly<Record<string, Readonly<Record<string, number>>>>
@@ -37,7 +37,7 @@ export const of = (dataset: Dataset.Dataset): Facts => {
   return {
     tasks: byTask((task) => ({
       examples: count(task),
-      words: Uint16Array.from(lengths.filter((_, at) => carries(rows[at]!, task))),
+      words: Uint32Array.from(lengths.filter((_, at) => carries(rows[at]!, task))),
       labels: different(task),
     })),
     together: byTask((task) => byTask((other) => count(task, other))),

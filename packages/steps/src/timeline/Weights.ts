@@ -83,21 +83,13 @@ export const of = (
   const shareDegree = isConstant ? course.degree : degree
   const about = isJoint || isMixed ? "about" : shareDegree
   return tasks.map((task, at) => {
+    const over = (of: (each: Figures) => number, certain: Estimate.Degree) => Estimate.known(all(at, of), certain)
     return {
       task,
       loss: losses[at]!,
-      share: Estimate.known(
-        all(at, ({ share }) => share),
-        shareDegree,
-      ),
-      present: Estimate.known(
-        all(at, ({ present }) => present),
-        about,
-      ),
-      effective: Estimate.known(
-        all(at, ({ effective }) => effective),
-        about,
-      ),
+      share: over(({ share }) => share, shareDegree),
+      present: over(({ present }) => present, about),
+      effective: over(({ effective }) => effective, about),
       epochs: isConstant ? [] : epochs.map((each) => each[at]!),
     }
   })

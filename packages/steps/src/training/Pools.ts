@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import * as Batch from "../Batch.ts"
 import * as Course from "../sample/Course.ts"
 import * as Difficulty from "../sample/Difficulty.ts"
-import type { Sampling } from "../sample/Sampling.ts"
+import * as Sampling from "../sample/Sampling.ts"
 
 export interface Pool extends Course.Pool {
   readonly examples: ReadonlyArray<Batch.EncodedExample>
@@ -25,7 +25,7 @@ export const of = Effect.fnUntraced(function* (
   corpora: ReadonlyArray<Batch.Corpus>,
   rates: Readonly<Record<string, number>>,
   train: Readonly<Record<string, Dataset.Dataset>>,
-  told: Sampling,
+  told: Sampling.Sampling,
   where: string,
 ): Effect.fn.Return<ReadonlyArray<Pool>, InvalidData> {
   const pools: Array<Pool> = []
@@ -43,7 +43,7 @@ const poolOf = Effect.fnUntraced(function* (
   examples: ReadonlyArray<Batch.EncodedExample>,
   dataset: Dataset.Dataset,
   rate: number,
-  told: Sampling,
+  told: Sampling.Sampling,
   where: string,
 ): Effect.fn.Return<Pool, InvalidData> {
   const size = examples.length
@@ -56,7 +56,7 @@ const poolOf = Effect.fnUntraced(function* (
     })
   }
   const isTagged = examples.some(({ tags }) => Object.hasOwn(tags, task))
-  if (isTagged && told.classes[task] !== undefined) {
+  if (isTagged && Sampling.ofTask(told.classes, task) !== undefined) {
     return yield* new InvalidData({
       where: `${where}, classes`,
       expected: "a classification task, whose examples have one class each",
@@ -65,7 +65,7 @@ const poolOf = Effect.fnUntraced(function* (
     })
   }
   const tokensOf = (row: number) => examples[row]!.encoding.ids
-  const curriculum = told.curriculum[task]
+  const curriculum = Sampling.ofTask(told.curriculum, task)
   const scores = curriculum?.by._tag === "score" ? yield* scoresOf(dataset, examples, curriculum.by.name, where) : []
   const difficulty =
     curriculum === undefined
@@ -79,7 +79,7 @@ const poolOf = Effect.fnUntraced(function* (
     ...(told.tokenBudget === undefined
       ? {}
       : { lengths: Int32Array.from({ length: size }, (_, row) => tokensOf(row).length) }),
-    ...(told.classes[task] === undefined
+    ...(Sampling.ofTask(told.classes, task) === undefined
       ? {}
       : { classes: Int32Array.from(examples, ({ classes }) => classes[task]!) }),
     ...(difficulty === undefined ? {} : { difficulty }),

@@ -70,7 +70,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
   })
   const { perEpoch } = course
   const total = Course.updatesOf(inputs.length, perEpoch)
-  for (const message of Course.starved(course, total)) yield* emit({ _tag: "noticed", step: label, message })
+  for (const { message } of Course.starved(course, total)) yield* emit({ _tag: "noticed", step: label, message })
 
   const plan = {
     config,
