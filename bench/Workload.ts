@@ -68,7 +68,7 @@ export interface Subject {
   readonly state: Readonly<Record<string, Tensor.Tensor>>
   /** Token ids and labels of the `at`-th batch. */
   readonly batch: (at: number) => Readonly<Record<string, Tensor.Tensor>>
-  /** Rates of the `at`-th update, from 0. */
+  /** Rates of the `at`-th update, from 0, and the weight of its task. */
   readonly rates: (at: number) => Readonly<Record<string, Tensor.Tensor>>
 }
 
@@ -81,7 +81,6 @@ export const make = (workload: Workload): Subject => {
     trainable: Group.all(sizes.blocks, [task]).slice(workload.frozenGroups),
     adamW: AdamW.defaults,
     maxGradientNorm,
-    taskWeights: {},
   }
   const numbers = (parameters: ReadonlyArray<Parameter.Parameter>) =>
     Object.fromEntries(parameters.map((parameter) => [parameter.name, Parameter.initialise(parameter, seed)]))
@@ -92,11 +91,13 @@ export const make = (workload: Workload): Subject => {
     update,
     state: { ...numbers(update.parameters), ...TrainingModel.freshMoments(update.parameters) },
     batch: (at) => batch(workload, at),
-    rates: (at) =>
-      TrainingModel.rates(
+    rates: (at) => ({
+      ...TrainingModel.weights({ [task]: 1 }),
+      ...TrainingModel.rates(
         plan,
         update.groups.map((group) => ({ group, learningRate, count: at + 1 })),
       ),
+    }),
   }
 }
 

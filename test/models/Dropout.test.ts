@@ -175,6 +175,7 @@ describe("dropout in a phase", () => {
         ...batch,
         ...TrainingModel.freshAccumulators(apply.parameters),
         ...TrainingModel.units([batch!]),
+        ...TrainingModel.weights({ topic: 1 }),
         ...TrainingModel.microBatch(microBatch),
       }
       return (await Onnxruntime.evaluate(add.graph, Golden.fed(add.graph, feeds)))["loss"]!.data[0]

@@ -98,6 +98,7 @@ describe("the graphs of a phase with adapters", () => {
       const feeds = {
         ...batch!,
         ...weights,
+        ...TrainingModel.weights(GoldenLora.golden.weights),
         hidden: hidden!,
         ...TrainingModel.freshMoments(parameters),
         ...TrainingModel.microBatch(0),

@@ -201,6 +201,7 @@ describe("decay toward the start (L2-SP)", () => {
     const [batch] = await Golden.batchesOf("bert")
     const feeds = {
       ...initial,
+      ...TrainingModel.weights({ topic: 1 }),
       ...TrainingModel.freshMoments(parameters),
       ...TrainingModel.rates(
         phase,

@@ -78,14 +78,13 @@ export const batchesOf = async (
 }
 
 export const phaseOf = async (family: FamilyName, variant: Variant): Promise<TrainingModel.Phase> => {
-  const { weights, weightDecay, maxGradientNorm } = goldenOf(family, variant)
+  const { weightDecay, maxGradientNorm } = goldenOf(family, variant)
   const phase = {
     config: configOf(family),
     heads,
     trainable: variants[variant],
     adamW: { ...AdamW.defaults, weightDecay },
     maxGradientNorm,
-    taskWeights: weights,
   }
   const initial = await weightsOf(family, "initial")
   const frozen = TrainingModel.frozenParameters(phase).map(({ name }) => [name, initial[name]!] as const)
@@ -139,7 +138,11 @@ export const train = (family: FamilyName, variant: Variant, threads: number): Pr
       }
       const names = Object.keys(update.state)
       const result = yield* session.run({
-        feeds: fed(update.graph, { ...batch, ...TrainingModel.rates(phase, groups) }),
+        feeds: fed(update.graph, {
+          ...batch,
+          ...TrainingModel.weights(golden.weights),
+          ...TrainingModel.rates(phase, groups),
+        }),
         resident: {
           ...Object.fromEntries(names.map((name) => [name, name])),
           ...(prefix === undefined ? {} : { hidden: "hidden" }),

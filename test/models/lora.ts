@@ -60,7 +60,6 @@ export const phase = async (more: Partial<TrainingModel.Phase> = {}): Promise<Tr
   trainable: [...Lora.groups(config.dimensions.blocks), "head.entities", "head.topic"],
   adamW: { ...AdamW.defaults, weightDecay: golden.weightDecay },
   maxGradientNorm: golden.maxGradientNorm,
-  taskWeights: golden.weights,
   frozen: await initial(),
   ...more,
 })
@@ -98,7 +97,11 @@ export const train = (threads: number): Promise<Trained> =>
       yield* below.run({ feeds: Golden.fed(model.prefix!, batch), keep: { hidden: "hidden" } })
       const names = Object.keys(update.state)
       const result = yield* session.run({
-        feeds: Golden.fed(update.graph, { ...batch, ...TrainingModel.rates(own, groups) }),
+        feeds: Golden.fed(update.graph, {
+          ...batch,
+          ...TrainingModel.weights(golden.weights),
+          ...TrainingModel.rates(own, groups),
+        }),
         resident: { ...Object.fromEntries(names.map((name) => [name, name])), hidden: "hidden" },
         keep: Object.fromEntries(names.map((name) => [update.state[name]!, name])),
         fetch: ["loss", "gradientNorm", ...tasks.map((task) => `loss.${task}`)],

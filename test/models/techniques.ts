@@ -82,12 +82,11 @@ export const train = (
         trainable,
         adamW: { ...AdamW.defaults, weightDecay: golden.weightDecay },
         maxGradientNorm: golden.maxGradientNorm,
-        taskWeights: golden.weights,
         ...settings,
       }
       const frozen = yield* device.take(TrainingModel.frozenParameters(plan).map(({ name }) => name))
       const phase: TrainingModel.Phase = { ...plan, frozen }
-      const update = yield* updating(device, phase, counts)
+      const update = yield* updating(device, phase, TrainingModel.weights(golden.weights), counts)
       for (const [at, { microBatches, rates }] of planned.entries()) {
         updates.push(yield* update(microBatches, rates, at))
       }
@@ -106,6 +105,7 @@ const swapped = (state: Readonly<Record<string, string>>) =>
 const updating = Effect.fnUntraced(function* (
   device: Device,
   phase: TrainingModel.Phase,
+  weights: Feeds,
   counts: Record<Group.Group, number>,
 ) {
   const model = TrainingModel.make(phase)
@@ -138,7 +138,12 @@ const updating = Effect.fnUntraced(function* (
     const update = updateFor(tasks)
     const session = yield* open(update.graph)
     const results = yield* session.run({
-      feeds: Golden.fed(update.graph, { ...batch, ...TrainingModel.microBatch(at), ...ratesOf(update, rates) }),
+      feeds: Golden.fed(update.graph, {
+        ...batch,
+        ...weights,
+        ...TrainingModel.microBatch(at),
+        ...ratesOf(update, rates),
+      }),
       resident: { ...same([...Object.keys(update.state), ...update.starts]), ...(yield* below(batch)) },
       keep: swapped(update.state),
       fetch: ["loss", "gradientNorm", ...tasks.map((task) => `loss.${task}`)],
@@ -164,7 +169,7 @@ const updating = Effect.fnUntraced(function* (
       const session = yield* open(add.graph)
       const count = TrainingModel.microBatch(at * microBatches.length + place)
       const results = yield* session.run({
-        feeds: Golden.fed(add.graph, { ...batch, ...units, ...count }),
+        feeds: Golden.fed(add.graph, { ...batch, ...weights, ...units, ...count }),
         resident: { ...same([...add.weights, ...Object.keys(add.state)]), ...(yield* below(batch)) },
         keep: swapped(add.state),
         fetch: ["loss", ...tasks.map((task) => `loss.${task}`)],

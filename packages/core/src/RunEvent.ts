@@ -53,9 +53,23 @@ export const Update = Schema.TaggedStruct("update", {
   update: Schema.Int,
   /** Task the batch was drawn for; several are joined by `, `. */
   task: Schema.String,
+  /** Weighted; with a balancer it may be negative. */
   loss: Schema.Number,
+  /** As they are, by task, and how much each task's counted: where tasks are balanced. */
+  losses: Schema.optionalKey(Metrics),
+  weights: Schema.optionalKey(Metrics),
   learningRate: Schema.Number,
   examplesPerSecond: Schema.Number,
+})
+/** Gradients of the tasks' losses in one group, before an update, where a phase is told to look at them. */
+export const Gradients = Schema.TaggedStruct("gradients", {
+  step: Schema.String,
+  phase: Schema.Int,
+  update: Schema.Int,
+  group: Schema.String,
+  /** By task. */
+  norms: Metrics,
+  cosines: Schema.Array(Schema.Struct({ tasks: Schema.Tuple([Schema.String, Schema.String]), cosine: Schema.Number })),
 })
 export const Evaluated = Schema.TaggedStruct("evaluated", {
   step: Schema.String,
@@ -77,6 +91,16 @@ export const PhaseFinished = Schema.TaggedStruct("phaseFinished", {
   frozen: Schema.Struct({ tensors: Schema.Int, sha256: Schema.String }),
   /** Validation of every task, of what the phase gave. */
   scores: Schema.Array(Schema.Struct({ task: Schema.String, metrics: Metrics })),
+  /** How tasks counted against each other, at the start and after every epoch: where that was balanced. */
+  balance: Schema.optionalKey(
+    Schema.Struct({
+      balancer: Schema.optionalKey(Schema.String),
+      start: Metrics,
+      moments: Schema.Array(
+        Schema.Struct({ update: Schema.Int, weights: Metrics, losses: Metrics, plainSum: Schema.Number }),
+      ),
+    }),
+  ),
 })
 /** How far a phase has come is kept: should it be stopped, its next attempt goes on there. */
 export const Saved = Schema.TaggedStruct("saved", {
@@ -117,6 +141,7 @@ export const RunEvent = Schema.Union([
   StepFinished,
   PhaseStarted,
   Update,
+  Gradients,
   Evaluated,
   PhaseFinished,
   Saved,

@@ -7,12 +7,12 @@ import type * as Value from "@thaw/onnx/Value"
 
 /** √Σ g² over all gradients, from their squares; a scalar. */
 export const globalNorm = (squares: ReadonlyArray<Value.Value>): Value.Value =>
-  Op.Sqrt(squares.map(total).reduce((sum, each) => Op.Add(sum, each)))
+  Op.Sqrt(squares.map(sum).reduce((norm, each) => Op.Add(norm, each)))
 
-/** Row sums first: the runtime sums rows on all its threads, a whole tensor on one. */
-const total = (squares: Value.Value): Value.Value => {
-  const rows =
-    squares.shape.length > 1 ? Op.ReduceSum(squares, { axes: [squares.shape.length - 1], keepdims: 0 }) : squares
+/** The sum of all elements, row sums first: the runtime sums rows on all its threads, a whole tensor on one. */
+export const sum = (elements: Value.Value): Value.Value => {
+  const { length } = elements.shape
+  const rows = length > 1 ? Op.ReduceSum(elements, { axes: [length - 1], keepdims: 0 }) : elements
   return Op.ReduceSum(rows, { keepdims: 0 })
 }
 

@@ -1,5 +1,6 @@
 /**
- * What an update makes smaller: the losses of some tasks, their weighted sum, and the gradients of what trains.
+ * What an update makes smaller: the losses of some tasks, their weighted sum, and the gradients of what trains. How much
+ * each loss counts is an input of the graph, so that it may change from update to update.
  *
  * A head that is frozen has its weights inside the graph; its task's loss counts all the same, so that it moves what
  * trains below.
@@ -29,8 +30,8 @@ export interface Settings {
   readonly trainable: ReadonlyArray<Group.Group>
   /** Numbers of the parameters that do not train, by name. */
   readonly frozen: Readonly<Record<string, Tensor.Tensor>>
-  /** How much each task's loss counts; 1 where absent. */
-  readonly taskWeights: Readonly<Record<string, number>>
+  /** How much the units of each class count in a task's loss, in the order of its labels; all alike where absent. */
+  readonly classWeights?: Readonly<Record<string, ReadonlyArray<number>>> | undefined
   /** Label smoothing of each task's loss, in [0, 1); 0 where absent. */
   readonly labelSmoothing?: Readonly<Record<string, number>> | undefined
   /** Dropout in what trains; none where absent. Graphs with it have the input `microBatch`. */
@@ -57,25 +58,46 @@ export interface Objective {
   readonly changed: ReadonlyArray<Changed>
 }
 
+/** Name of the input that says how much a task's loss counts, a scalar. */
+export const weight = (task: string): string => `weight.${task}`
+
 /** What a task's loss is divided by; undefined: the labelled units of the batch. */
 export type Units = (task: string) => Value.Value | undefined
 
 /** @throws TrainingInvalid when a task is not in the phase or nothing trains for these tasks */
 export const of = (parts: Parts, given: ReadonlyArray<string>, units: Units = () => undefined): Objective => {
-  const { settings, network, above } = parts
   const tasks = [...new Set(given)].sort()
-  const isTrainable = ({ group }: Parameter.Parameter) => settings.trainable.includes(group)
-  const weights = Parameter.choose(isTrainable, Parameter.inputs(), Parameter.initializers(settings.frozen))
-  const { losses, total, headParameters } = forward(parts, tasks, weights, units)
-  const ofEncoder = Network.parametersOf(network, above)
-  const parameters = [...ofEncoder, ...headParameters].filter(isTrainable)
-  if (parameters.length === 0) throw nothingTrains(tasks, [...above, ...tasks.map(Group.head)])
-  const gradients = Gradient.of(total, parameters.map(weights))
-  const changed = parameters.flatMap((parameter, at) => {
+  const { losses, total, parameters, weights } = forward(parts, tasks, units)
+  return { tasks, losses, total, changed: changedBy(total, parameters, weights) }
+}
+
+export interface Separated extends Pick<Objective, "tasks" | "losses"> {
+  /** By task: what trains and gets a gradient from the task's own loss, which counts as it is. */
+  readonly changed: Readonly<Record<string, ReadonlyArray<Changed>>>
+}
+
+/**
+ * The gradients of every task's loss for itself, through one forward pass.
+ *
+ * @throws TrainingInvalid as `of` does
+ */
+export const separate = (parts: Parts, given: ReadonlyArray<string>, units: Units = () => undefined): Separated => {
+  const tasks = [...new Set(given)].sort()
+  const { losses, parameters, weights } = forward(parts, tasks, units)
+  const changed = tasks.map((task) => [task, changedBy(losses[task]!, parameters, weights)])
+  return { tasks, losses, changed: Object.fromEntries(changed) as Separated["changed"] }
+}
+
+const changedBy = (
+  loss: Value.Value,
+  parameters: ReadonlyArray<Parameter.Parameter>,
+  weights: Parameter.Weights,
+): ReadonlyArray<Changed> => {
+  const gradients = Gradient.of(loss, parameters.map(weights))
+  return parameters.flatMap((parameter, at) => {
     const gradient = gradients[at]
     return gradient === undefined ? [] : [{ parameter, weight: weights(parameter), gradient }]
   })
-  return { tasks, losses, total, changed }
 }
 
 export const headOf = ({ config, heads }: Pick<Settings, "config" | "heads">, task: string): Head.Network => {
@@ -101,13 +123,10 @@ const nothingTrains = (tasks: ReadonlyArray<string>, frozen: ReadonlyArray<Group
     advice: "Do not draw a task whose head is frozen while the encoder is frozen too.",
   })
 
-/** Losses of the tasks, and their weighted sum. */
-const forward = (
-  { settings, network, above, crossing }: Parts,
-  tasks: ReadonlyArray<string>,
-  weights: Parameter.Weights,
-  units: Units,
-) => {
+/** Losses of the tasks, their weighted sum, and what of the network trains. */
+const forward = ({ settings, network, above, crossing }: Parts, tasks: ReadonlyArray<string>, units: Units) => {
+  const isTrainable = ({ group }: Parameter.Parameter) => settings.trainable.includes(group)
+  const weights = Parameter.choose(isTrainable, Parameter.inputs(), Parameter.initializers(settings.frozen))
   const inputs = Inputs.make()
   const drop = settings.dropout === undefined ? Dropout.none : Dropout.make(settings.dropout, settings.trainable)
   const headsOf = tasks.map((task) => [task, knownHead(settings, task)] as const)
@@ -138,13 +157,20 @@ const forward = (
     headParameters.push(...head.parameters)
     const labels = Head.flatLabels(Value.input(`labels.${task}`, "int32", head.units))
     const logits = head.logits(weights, read(task, head.reads), drop)
-    const loss = CrossEntropy.loss(logits, labels, { smoothing: settings.labelSmoothing?.[task], units: units(task) })
+    const loss = CrossEntropy.loss(logits, labels, {
+      smoothing: settings.labelSmoothing?.[task],
+      classWeights: settings.classWeights?.[task],
+      units: units(task),
+    })
     losses[task] = loss
-    const weighted = Op.Mul(loss, settings.taskWeights[task] ?? 1)
+    const weighted = Op.Mul(loss, Value.input(weight(task), "float32", []))
     total = total === undefined ? weighted : Op.Add(total, weighted)
   }
   if (total === undefined) {
     throw new TrainingInvalid({ where: "update", expected: "at least one task", got: "none", advice: "" })
   }
-  return { losses, total, headParameters }
+  const ofEncoder = Network.parametersOf(network, above)
+  const parameters = [...ofEncoder, ...headParameters].filter(isTrainable)
+  if (parameters.length === 0) throw nothingTrains(tasks, [...above, ...tasks.map(Group.head)])
+  return { losses, total, parameters, weights }
 }

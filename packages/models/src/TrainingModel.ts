@@ -4,7 +4,7 @@
  *
  * ```
  * prefix   input_ids, attention_mask, token_type_ids ──► what crosses the boundary          weights inside
- * update   that or input_ids, …, labels.<task>, rates.<group>, weights and moments
+ * update   that or input_ids, …, labels.<task>, weight.<task>, rates.<group>, weights and moments
  *            ──► loss.<task>, loss, gradientNorm, next.<weight or moment>                   frozen weights inside
  * ```
  *
@@ -16,6 +16,8 @@
  * apply    accumulated.<weight>, rates.<group>, weights and moments
  *            ──► gradientNorm, next.<weight or moment>, next.accumulated.<weight> = 0
  * ```
+ *
+ * Where an update looks at the gradient of each task before it combines them, see `Separation`.
  *
  * A parameter that gets no gradient from the tasks of a batch is neither input nor output of that update: no decay, no
  * moments, no count.
@@ -38,6 +40,8 @@ import * as Objective from "./Objective.ts"
 import * as Optimizer from "./Optimizer.ts"
 import * as Parameter from "./Parameter.ts"
 import * as Pooling from "./Pooling.ts"
+import * as Separation from "./Separation.ts"
+import * as UpdateGraph from "./UpdateGraph.ts"
 
 /** A phase: what trains and how. */
 export interface Phase extends Objective.Settings, Optimizer.Settings {}
@@ -62,6 +66,12 @@ export interface TrainingModel {
    * @throws TrainingInvalid as `update` does
    */
   readonly accumulation: (tasks: ReadonlyArray<string>) => Accumulation
+  /**
+   * The update of these tasks with the gradient of each for itself, until coefficients combine them.
+   *
+   * @throws TrainingInvalid as `update` does
+   */
+  readonly separation: (tasks: ReadonlyArray<string>) => Separation.Separation
 }
 
 export interface Update {
@@ -133,27 +143,38 @@ export const freshAccumulators = (
   )
 
 /**
- * The inputs `units.<task>` of all micro-batches of an update: how many labels of the task they have together. A task's
- * loss is the mean over these, as if the micro-batches were one batch.
+ * The inputs `units.<task>` of all micro-batches of an update: how many labels of the task they have together, each
+ * counted as its class weighs. A task's loss is the mean over these, as if the micro-batches were one batch.
  *
  * @param microBatches inputs of graphs, with `labels.<task>`
  */
 export const units = (
   microBatches: Iterable<Readonly<Record<string, Tensor.Tensor>>>,
+  classWeights: Phase["classWeights"] = {},
 ): Readonly<Record<string, Tensor.Tensor>> => {
   const counts = new Map<string, number>()
   for (const feeds of microBatches) {
     for (const [name, labels] of Object.entries(feeds)) {
       if (!name.startsWith("labels.")) continue
       const task = name.slice("labels.".length)
-      const labelled = Tensor.numbers(labels).filter((label) => label >= 0).length
-      counts.set(task, (counts.get(task) ?? 0) + labelled)
+      const weights = classWeights[task]
+      const weighed = Tensor.numbers(labels).reduce(
+        (sum, label) => (label < 0 ? sum : sum + (weights === undefined ? 1 : weights[label]!)),
+        0,
+      )
+      counts.set(task, (counts.get(task) ?? 0) + weighed)
     }
   }
   return Object.fromEntries(
-    Array.from(counts, ([task, count]) => [`units.${task}`, Tensor.scalar("float32", Math.max(count, 1))]),
+    Array.from(counts, ([task, count]) => [`units.${task}`, Tensor.scalar("float32", count > 0 ? count : 1)]),
   )
 }
+
+/** Graph inputs `weight.<task>`: how much the loss of each of these tasks counts. */
+export const weights = (counts: Readonly<Record<string, number>>): Readonly<Record<string, Tensor.Tensor>> =>
+  Object.fromEntries(
+    Object.entries(counts).map(([task, count]) => [Objective.weight(task), Tensor.scalar("float32", count)]),
+  )
 
 /** Graph inputs with the rates of these groups, each for its own `count`-th update (from 1). */
 export const rates = (
@@ -209,6 +230,7 @@ export const make = (phase: Phase): TrainingModel => {
     prefix: boundary === undefined ? undefined : makePrefix(phase, network, below, boundary.form),
     update: (tasks) => makeUpdate(Objective.of(parts, tasks), phase),
     accumulation: (tasks) => makeAccumulation(parts, phase, tasks),
+    separation: (tasks) => Separation.make(parts, phase, tasks),
   }
 }
 
@@ -241,38 +263,16 @@ const makePrefix = (
   })
 }
 
-const lossOutputs = ({ losses, total }: Objective.Objective): Readonly<Record<string, Value.Value>> => ({
-  ...Object.fromEntries(Object.entries(losses).map(([task, loss]) => [`loss.${task}`, loss])),
-  loss: total,
-})
-
-/** `next.<name>` for each name. */
-const replacing = (next: Readonly<Record<string, Value.Value>>) => ({
-  outputs: Object.fromEntries(Object.entries(next).map(([name, value]) => [`next.${name}`, value])),
-  state: Object.fromEntries(Object.keys(next).map((name) => [name, `next.${name}`])),
-})
-
 const makeUpdate = (made: Objective.Objective, settings: Optimizer.Settings): Update => {
   const { gradientNorm, next } = Optimizer.apply(settings, made.changed)
-  const { outputs, state } = replacing(next)
+  const { outputs, state } = UpdateGraph.replacing(next)
   return {
     graph: Graph.make({
       name: `update for ${made.tasks.join(", ")}`,
-      outputs: { ...lossOutputs(made), gradientNorm, ...outputs },
+      outputs: { ...UpdateGraph.losses(made), loss: made.total, gradientNorm, ...outputs },
     }),
-    ...changing(made, settings),
+    ...UpdateGraph.changing(made.changed, settings),
     state,
-  }
-}
-
-const changing = ({ changed }: Objective.Objective, settings: Optimizer.Settings) => {
-  const parameters = changed.map(({ parameter }) => parameter)
-  return {
-    parameters,
-    groups: [...new Set(parameters.map(({ group }) => group))],
-    starts: parameters
-      .filter(({ group }) => Optimizer.returns(settings, group))
-      .map(({ name }) => Optimizer.start(name)),
   }
 }
 
@@ -287,21 +287,24 @@ const makeAccumulation = (
     accumulator(parameter.name),
     Op.Add(accumulated(parameter), gradient),
   ])
-  const add = replacing(Object.fromEntries(sums))
+  const add = UpdateGraph.replacing(Object.fromEntries(sums))
   const changed = made.changed.map((each) => ({ ...each, gradient: accumulated(each.parameter) }))
   const { gradientNorm, next } = Optimizer.apply(settings, changed)
   const zeros = changed.map(({ parameter, gradient }) => [accumulator(parameter.name), Op.Mul(gradient, 0)])
-  const apply = replacing({ ...next, ...Object.fromEntries(zeros) })
+  const apply = UpdateGraph.replacing({ ...next, ...Object.fromEntries(zeros) })
   const name = made.tasks.join(", ")
   return {
     add: {
-      graph: Graph.make({ name: `gradients for ${name}`, outputs: { ...lossOutputs(made), ...add.outputs } }),
+      graph: Graph.make({
+        name: `gradients for ${name}`,
+        outputs: { ...UpdateGraph.losses(made), loss: made.total, ...add.outputs },
+      }),
       state: add.state,
       weights: changed.map(({ parameter }) => parameter.name),
     },
     apply: {
       graph: Graph.make({ name: `update of what ${name} change`, outputs: { gradientNorm, ...apply.outputs } }),
-      ...changing(made, settings),
+      ...UpdateGraph.changing(made.changed, settings),
       state: apply.state,
     },
   }

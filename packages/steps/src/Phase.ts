@@ -9,6 +9,7 @@ import * as Step from "@thaw/core/Step"
 import type * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Group from "@thaw/models/Group"
 import { Clock, Effect } from "effect"
+import * as Balance from "./Balance.ts"
 import * as Attempt from "./training/Attempt.ts"
 import * as Closing from "./training/Closing.ts"
 import * as Drift from "./training/Drift.ts"
@@ -71,6 +72,7 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
   )
   const { undone } = closed.record
   if (undone !== undefined) yield* emit({ _tag: "noticed", step: label, message: `undone: ${undone}` })
+  const { balance: balanced } = stage.balancing.entry(last)
   yield* FrozenTensors.verify(device, stage.untouched, label)
   yield* emit({
     _tag: "phaseFinished",
@@ -81,7 +83,13 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
     seconds: ((yield* Clock.currentTimeMillis) - startedAt) / 1000,
     frozen: FrozenTensors.summary(stage.untouched),
     scores: closed.scores.map(({ task, metrics }) => ({ task, metrics })),
+    ...(balanced === undefined ? {} : { balance: told(balanced) }),
   })
+  // What was undone is not gone on with either.
+  const remembered =
+    balanced === undefined || undone === undefined
+      ? balanced
+      : { ...balanced, state: stage.balancing.start?.state ?? balanced.state }
   const entry: History.Entry = {
     phase,
     trains: inputs.trains,
@@ -93,6 +101,7 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
     ),
     scores: closed.scores.map(Scored.json),
     ...closed.record,
+    ...(remembered === undefined ? {} : { balance: remembered }),
     ...(inputs.earlyStopping?.scope === "run" ? { earlyStopping: last.watching } : {}),
     ...(yield* drift),
   }
@@ -100,4 +109,11 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
   const { counts } = closed.progress
   const saved = yield* Resident.save(device, checkpoint, counts, scratch)
   return withEntry({ ...checkpoint, ...saved, training: { ...checkpoint.training, updates: counts } }, entry)
+})
+
+/** What a finished phase says of its balance; gradients were told as they were seen. */
+const told = ({ balancer, start, moments }: NonNullable<History.Entry["balance"]>) => ({
+  ...(balancer === undefined ? {} : { balancer: Balance.names[balancer._tag] }),
+  start,
+  moments,
 })

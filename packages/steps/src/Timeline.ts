@@ -8,6 +8,7 @@ import * as Forecast from "@thaw/models/Forecast"
 import * as Group from "@thaw/models/Group"
 import type * as LearningRate from "@thaw/models/LearningRate"
 import { Option, Schema } from "effect"
+import * as Balance from "./Balance.ts"
 import * as Freeze from "./Freeze.ts"
 import * as Roles from "./freeze/Roles.ts"
 import * as Untrained from "./freeze/Untrained.ts"
@@ -37,6 +38,8 @@ export interface Phase {
   /** The step that would tell what encoder it is. */
   readonly until: string
   readonly settings: Settings.Settings
+  /** As people write it; undefined where nothing balances. */
+  readonly balancer: string | undefined
 }
 
 export interface Known {
@@ -48,6 +51,8 @@ export interface Known {
   readonly weights: ReadonlyArray<Weights.EffectiveWeight>
   /** Part of the tokens that is padding; undefined without a token budget, where it depends on the order of examples. */
   readonly padding: Estimate.Estimate | undefined
+  /** How much each task's loss counts at the start, its own weight included; undefined where nothing balances. */
+  readonly starting: ReadonlyArray<{ readonly task: string; readonly weight: Estimate.Estimate }> | undefined
   readonly cost: Cost.Cost
 }
 
@@ -108,6 +113,7 @@ const phaseOf = (node: Dag.Node, settings: Settings.Settings, kept: Facts.Kept):
     known: Forecast.is(before) ? knownOf(node, settings, before, kept) : undefined,
     until: given?.from.label ?? node.label,
     settings,
+    balancer: settings.balance === undefined ? undefined : Balance.names[settings.balance._tag],
   }
 }
 
@@ -161,7 +167,14 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
   const trained = groups.filter(({ state }) => state === "trains").map(({ parameters: count }) => count)
   const adapters = settings.lora === undefined ? 0 : Network.adapterParameters(before, settings.lora)
   const trainedParameters = Estimate.sum([...trained, Estimate.exact(adapters)])
-  const weights = Weights.of(settings, course, updates, drawn, origins)
+  const starting = startingOf(settings, drawn, (task) => heads[task]?.labels, node.label)
+  const weights = Weights.of(
+    { weights: { ...settings.weights, ...knownIn(starting) } },
+    course,
+    updates,
+    drawn,
+    origins,
+  )
   const starved =
     course._tag === "Unknown" || updates._tag === "Unknown" ? [] : Course.starved(course.value, updates.value)
   return {
@@ -171,6 +184,7 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
     trainedParameters,
     weights,
     padding: Drawn.padding(settings, course),
+    starting,
     cost: Cost.of({
       settings,
       before,
@@ -183,6 +197,25 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
     }),
   }
 }
+
+const startingOf = (
+  { balance, weights }: Settings.Settings,
+  tasks: ReadonlyArray<string>,
+  labels: (task: string) => number | undefined,
+  step: string,
+): Known["starting"] =>
+  balance === undefined
+    ? undefined
+    : tasks.map((task) => {
+        const weight = Balance.starting(balance, labels(task))
+        const known = weight === undefined ? Estimate.unknown(step) : Estimate.exact(weight * (weights[task] ?? 1))
+        return { task, weight: known }
+      })
+
+const knownIn = (starting: Known["starting"] = []): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    starting.flatMap(({ task, weight }) => (weight._tag === "Known" ? [[task, weight.value] as const] : [])),
+  )
 
 const updatesOf = ({ length }: Settings.Settings, course: Estimate.Estimate<Course.Course>): Estimate.Estimate => {
   if ("updates" in length) return Estimate.exact(length.updates)

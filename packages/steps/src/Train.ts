@@ -18,11 +18,13 @@ import * as Head from "@thaw/models/Head"
 import type * as LearningRate from "@thaw/models/LearningRate"
 import { Effect, Schema } from "effect"
 import * as AddTask from "./AddTask.ts"
+import type * as Balance from "./Balance.ts"
 import * as Environment from "./Environment.ts"
 import * as Freeze from "./Freeze.ts"
 import * as Roles from "./freeze/Roles.ts"
 import * as Phase from "./Phase.ts"
 import type * as Rates from "./Rates.ts"
+import type * as ClassWeights from "./sample/ClassWeights.ts"
 import type * as Sampling from "./sample/Sampling.ts"
 import * as Chain from "./training/Chain.ts"
 import * as Settings from "./training/Settings.ts"
@@ -140,6 +142,12 @@ export interface Options {
   readonly curriculum?: Sampling.Sampling["curriculum"]
   /** Tasks that come in later than others. */
   readonly introduction?: Sampling.Sampling["introduction"]
+  /** How much tasks count against each other, of phases that do not say; as their weights say unless given. */
+  readonly balance?: Balance.Balance
+  /** By task: how much the labels of each class count in its loss; all alike unless given. */
+  readonly classWeights?: Readonly<Record<string, ClassWeights.ClassWeights>>
+  /** Look at norms and cosines of the tasks' gradients before every so many updates; changes no weight. */
+  readonly telemetry?: { readonly everyUpdates: number }
   /** Nothing frozen, one phase, unless given. */
   readonly freeze?: Freeze.FreezePlan
   readonly learningRate: LearningRate.LearningRate

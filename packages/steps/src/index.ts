@@ -1,5 +1,6 @@
 export * as AddTask from "./AddTask.ts"
 export * as Augment from "./Augment.ts"
+export * as Balance from "./Balance.ts"
 export * as Batch from "./Batch.ts"
 export * as Chunk from "./Chunk.ts"
 export * as Difficulty from "./Difficulty.ts"

@@ -142,7 +142,6 @@ export const train = (given: Given): Promise<Trained> => {
       trainable: given.trainable,
       adamW: AdamW.defaults,
       maxGradientNorm: 1,
-      taskWeights: {},
     }
     const numbers = (parameters: ReadonlyArray<Parameter.Parameter>) =>
       Object.fromEntries(
@@ -176,8 +175,10 @@ export const train = (given: Given): Promise<Trained> => {
           groups.map((group) => ({ group, learningRate: 1e-2, count })),
         )
       const batch = { examples: drawn, feeds, tasks }
-      if (count === 1 && boundary.exact !== undefined) unrounded = yield* updates.loss(batch, rates, boundary.exact)
-      losses.push(yield* updates.apply([batch], rates))
+      const counts = Object.fromEntries(tasks.map((task) => [task, 1]))
+      if (count === 1 && boundary.exact !== undefined)
+        unrounded = yield* updates.loss(batch, rates, counts, boundary.exact)
+      losses.push((yield* updates.apply([batch], rates, counts)).loss)
     }
     return {
       losses,

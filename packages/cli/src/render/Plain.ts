@@ -84,6 +84,7 @@ const linesFor = (
       return [`${event.step}: ${event.message}`]
     case "failed":
       return event.step === null ? [] : [`${event.step}: failed`]
+    case "gradients":
     case "saved":
     case "phaseFinished":
     case "runFinished":

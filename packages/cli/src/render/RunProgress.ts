@@ -117,6 +117,7 @@ export const after = (state: RunProgress, event: RunEvent, now: number): RunProg
       return { ...state, stopping: false, steps: state.steps.map((step) => stopped(step, now)) }
     case "saved":
       return change(state, event.step, now, (step) => ({ ...step, saved: { update: event.update, of: event.of } }))
+    case "gradients":
     case "phaseFinished":
     case "noticed":
       return state

@@ -18,6 +18,7 @@ export const Phase = Schema.Struct({
   rehearse: Schema.optionalKey(Settings.fields.rehearse),
   learningRate: Schema.optionalKey(LearningRate.LearningRate),
   rates: Schema.optionalKey(Rates.Rates),
+  balance: Settings.fields.balance,
   earlyStopping: Settings.fields.earlyStopping,
   unfreezeUntil: Settings.fields.unfreezeUntil,
   noWorseThan: Settings.fields.noWorseThan,

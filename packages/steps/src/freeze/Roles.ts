@@ -7,6 +7,7 @@ import * as Problem from "@thaw/core/Problem"
 import type { Forecast } from "@thaw/models/Forecast"
 import * as Group from "@thaw/models/Group"
 import * as Lora from "@thaw/models/Lora"
+import * as Balance from "../Balance.ts"
 import type { Settings } from "../training/Settings.ts"
 import * as Pattern from "./Pattern.ts"
 
@@ -46,7 +47,17 @@ export interface Remark {
 
 type Told = Pick<
   Settings,
-  "trains" | "tasks" | "lora" | "rehearse" | "rates" | "weights" | "labelSmoothing" | "noWorseThan"
+  | "trains"
+  | "tasks"
+  | "lora"
+  | "rehearse"
+  | "rates"
+  | "weights"
+  | "balance"
+  | "batches"
+  | "classWeights"
+  | "labelSmoothing"
+  | "noWorseThan"
 >
 
 /**
@@ -116,6 +127,7 @@ export const of = (told: Told, world: World, where: string): Roles => {
     )
   }
   checkRates(told, trainable, world, where)
+  checkBalance(told, encoderMoves, where)
 
   const frozenHeads = world.heads.filter((task) => !trainedHeads.includes(task)).sort()
   const trainedBefore = frozenHeads.filter((task) => (world.updates[Group.head(task)] ?? 0) > 0)
@@ -126,14 +138,17 @@ export const of = (told: Told, world: World, where: string): Roles => {
     rehearsed,
     encoderMoves,
     atRisk,
-    remarks: trainedBefore.map((task) =>
-      remark(
-        task,
-        encoderMoves,
-        rehearsed.some((each) => each.task === task),
-        world,
+    remarks: [
+      ...trainedBefore.map((task) =>
+        remark(
+          task,
+          encoderMoves,
+          rehearsed.some((each) => each.task === task),
+          world,
+        ),
       ),
-    ),
+      ...balanced(told, frozenHeads, rehearsed),
+    ],
   }
 }
 
@@ -158,12 +173,50 @@ const remark = (task: string, encoderMoves: boolean, rehearsed: boolean, { score
       }
 }
 
+/** What a balancer means for tasks whose heads are frozen. */
+const balanced = (
+  { balance }: Told,
+  frozenHeads: ReadonlyArray<string>,
+  rehearsed: Roles["rehearsed"],
+): ReadonlyArray<Remark> =>
+  balance === undefined || balance._tag === "plainSum"
+    ? []
+    : frozenHeads.map((task) => ({
+        risky: false,
+        message: rehearsed.some((each) => each.task === task)
+          ? `The balancer (${Balance.names[balance._tag]}) weighs the rehearsed task ${task} too: how firmly it holds the encoder in place may change.`
+          : `The balancer (${Balance.names[balance._tag]}) leaves out ${task}: ${Group.head(task)} is frozen and its task is not drawn.`,
+      }))
+
+const checkBalance = ({ balance, batches }: Told, encoderMoves: boolean, where: string): void => {
+  if (balance === undefined || !Balance.looksAtGradients(balance)) return
+  const name = Balance.names[balance._tag]
+  if (!encoderMoves) {
+    throw refused(
+      `${where}, balance`,
+      `a shared group that trains, since ${name} compares the tasks' gradients there`,
+      "heads over a frozen encoder, which share nothing that trains",
+      "Let a block train, or give this phase another balancer, such as Balance.uncertainty().",
+    )
+  }
+  if (batches !== "everyTask") {
+    throw refused(
+      `${where}, batches`,
+      `"everyTask", since ${name} compares the gradients of every task in each update`,
+      JSON.stringify(batches),
+      "Leave batches out.",
+    )
+  }
+}
+
 const checkTasks = (told: Told, { tasks, scored }: World, where: string): void => {
   const lists = {
     tasks: told.tasks ?? [],
     rehearse: Object.keys(told.rehearse),
     weights: Object.keys(told.weights),
     labelSmoothing: Object.keys(told.labelSmoothing),
+    classWeights: Object.keys(told.classWeights ?? {}),
+    "balance, targets": told.balance?._tag === "targets" ? Object.keys(told.balance.targets) : [],
   }
   const bound = told.noWorseThan?.tasks.find((task) => !scored.includes(task))
   if (bound !== undefined) {

@@ -2,6 +2,7 @@
 import * as Boundary from "@thaw/models/Boundary"
 import type { Forecast } from "@thaw/models/Forecast"
 import * as Group from "@thaw/models/Group"
+import * as Balance from "../Balance.ts"
 import type * as Roles from "../freeze/Roles.ts"
 import * as BoundaryRows from "../training/BoundaryRows.ts"
 import type { Settings } from "../training/Settings.ts"
@@ -50,7 +51,7 @@ export const of = (phase: Of): Cost => {
   return {
     weightBytes: Estimate.all([Estimate.sum(groups.map(({ parameters }) => parameters))], (count) => 4 * count),
     momentBytes: Estimate.all([trainedParameters], (count) => 8 * count),
-    updateBytes: Estimate.all([trainedParameters], (count) => 16 * count),
+    updateBytes: Estimate.all([trainedParameters], (count) => (16 + 4 * keptApart(settings, roles)) * count),
     activationBytes: Estimate.all(
       [tokens],
       (each) =>
@@ -60,6 +61,12 @@ export const of = (phase: Of): Cost => {
     work: workOf(phase, lowest, blocksAbove, tokens, cached.cache),
   }
 }
+
+/** Tasks whose gradients are kept for themselves. */
+const keptApart = ({ balance, telemetry }: Settings, { drawn, rehearsed }: Roles.Roles): number =>
+  telemetry !== undefined || (balance !== undefined && Balance.looksAtGradients(balance))
+    ? drawn.length + rehearsed.length
+    : 0
 
 /** Examples of a micro-batch. */
 const rowsOf = ({ batch, tokenBudget }: Settings, tokens: number): number =>

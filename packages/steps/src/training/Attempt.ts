@@ -9,6 +9,7 @@ import * as Batch from "../Batch.ts"
 import * as Rates from "../Rates.ts"
 import * as Draws from "../sample/Draws.ts"
 import * as TokenBudget from "../sample/TokenBudget.ts"
+import * as Balanced from "./Balanced.ts"
 import * as EarlyStopping from "./EarlyStopping.ts"
 import * as History from "./History.ts"
 import * as Loop from "./Loop.ts"
@@ -17,12 +18,13 @@ import * as Resident from "./Resident.ts"
 import * as Saving from "./Saving.ts"
 import * as Speedometer from "./Speedometer.ts"
 import { only, type Stage } from "./Stage.ts"
-import type { Batched } from "./Updates.ts"
+import * as Telemetry from "./Telemetry.ts"
+import type { Batched, Counts, Grams, RatesOf } from "./Updates.ts"
 import * as Verdict from "./Verdict.ts"
 
 /** The progress at the end, and how to put back the best weights of a watch. */
 export const run = Effect.fnUntraced(function* (stage: Stage) {
-  const { inputs, label, phase, roles, model, device, total, perEpoch } = stage
+  const { inputs, label, phase, roles, model, device, total, perEpoch, balancing } = stage
   const { emit } = yield* RunEvents
   const { progress: folder } = yield* Step.StepRun
   const watches = Verdict.watches(inputs, roles.drawn)
@@ -41,7 +43,8 @@ export const run = Effect.fnUntraced(function* (stage: Stage) {
   const evaluate = Effect.fnUntraced(function* (progress: Progress.Progress) {
     const active = roles.drawn.filter((task) => !Object.hasOwn(progress.stopped, task))
     const scores = yield* stage.score([...active, ...(inputs.noWorseThan?.tasks ?? [])])
-    const { progress: after, improved } = yield* Verdict.after(inputs, watches, roles.drawn, progress, scores, label)
+    const balanced = yield* balancing.evaluated(progress, scores)
+    const { progress: after, improved } = yield* Verdict.after(inputs, watches, roles.drawn, balanced, scores, label)
     for (const watch of Verdict.restoring(watches).filter((each) => improved.includes(each))) {
       const name = Verdict.bestName(watch, after.update)
       yield* saving.best(name, after, Resident.stateNames(parametersOf(stage, watch)))
@@ -95,7 +98,10 @@ const requireValidation = Effect.fnUntraced(function* ({ roles, heldOut, label }
 })
 
 /** The start of a phase that no earlier attempt has begun. */
-const fresh = Effect.fnUntraced(function* ({ inputs, roles, score }: Stage, watches: ReadonlyArray<Verdict.Watch>) {
+const fresh = Effect.fnUntraced(function* (
+  { inputs, roles, score, balancing }: Stage,
+  watches: ReadonlyArray<Verdict.Watch>,
+) {
   const { training } = inputs.checkpoint
   const compares = inputs.unfreezeUntil !== undefined && inputs.unfreezeUntil.position > 1
   const compared = new Set([...(inputs.noWorseThan?.tasks ?? []), ...(compares ? roles.drawn : [])])
@@ -104,7 +110,11 @@ const fresh = Effect.fnUntraced(function* ({ inputs, roles, score }: Stage, watc
   const watching = watches.flatMap(({ name }) =>
     Object.hasOwn(carried, name) ? [[name, EarlyStopping.carried(carried[name]!)] as const] : [],
   )
-  return Progress.start(training.updates, Object.fromEntries(watching), before)
+  const { start } = balancing
+  return {
+    ...Progress.start(training.updates, Object.fromEntries(watching), before),
+    ...(start === undefined ? {} : { balance: start }),
+  }
 })
 
 /** What a watch restores: everything that trains, or the head of its task. */
@@ -126,7 +136,7 @@ const restoring = (stage: Stage, saving: Saving.Saving) =>
 
 /** One update for a draw. */
 const updating = Effect.fnUntraced(function* (stage: Stage, start: Progress.Progress) {
-  const { inputs, label, phase, pools, total, updates, boundary } = stage
+  const { inputs, label, phase, pools, total, updates, boundary, balancing } = stage
   const { emit } = yield* RunEvents
   const speed = yield* Speedometer.make
   const { blocks } = inputs.checkpoint.config.dimensions
@@ -149,24 +159,58 @@ const updating = Effect.fnUntraced(function* (stage: Stage, start: Progress.Prog
     })
   }
 
+  const isLookedAt = (progress: Progress.Progress) => Telemetry.isDue(inputs, progress.update)
+
+  /** What a batch of each task says of gradients, where it is time to look and the update itself does not. */
+  const look = Effect.fnUntraced(function* (progress: Progress.Progress) {
+    if (!isLookedAt(progress) || balancing.gradients !== undefined) return undefined
+    const drawn = pools.filter(({ task }) => !Object.hasOwn(progress.stopped, task))
+    const parts = Telemetry.parts(drawn, inputs.batch, stage.seed, progress.update)
+    return yield* updates.look(batchesOf(progress, { parts }))
+  })
+
+  const apply = Effect.fnUntraced(function* (
+    progress: Progress.Progress,
+    batches: ReadonlyArray<Batched>,
+    rates: RatesOf,
+    weights: Counts,
+  ) {
+    const { gradients } = balancing
+    if (gradients === undefined)
+      return { ...(yield* updates.apply(batches, rates, weights)), grams: yield* look(progress) }
+    let grams: Grams | undefined
+    const wanted = isLookedAt(progress) ? undefined : gradients.groups
+    const { losses } = yield* updates.combine(batches, rates, wanted, (found) => {
+      grams = found
+      return gradients.combine(progress, found)
+    })
+    const loss = Object.entries(losses).reduce((sum, [task, each]) => sum + weights[task]! * each, 0)
+    return { loss, losses, grams }
+  })
+
   return Effect.fnUntraced(function* (progress: Progress.Progress, draw: Draws.Draw) {
     const batches = batchesOf(progress, draw)
-    let after = progress
+    let counted = progress
     let highest = 0
     const rates = (groups: ReadonlyArray<Group.Group>) => {
-      after = Progress.counted(progress, groups)
+      counted = Progress.counted(progress, groups)
       const each = groups.map((group) => ({
         group,
         learningRate: Rates.at(inputs, group, blocks, progress.update, total),
-        count: after.counts[group]!,
+        count: counted.counts[group]!,
       }))
       highest = Math.max(...each.map(({ learningRate }) => learningRate))
       return TrainingModel.rates(stage.plan, each)
     }
+    const weights = balancing.weights(progress)
     const compared = boundary.exact !== undefined && progress === start && batches.length === 1
-    const exact = compared ? yield* updates.loss(batches[0]!, rates, boundary.exact) : undefined
-    const loss = yield* updates.apply(batches, rates)
-    if (!Number.isFinite(loss)) return yield* diverged(label, after.update, loss)
+    const exact = compared ? yield* updates.loss(batches[0]!, rates, weights, boundary.exact) : undefined
+    const { losses, grams, ...applied } = yield* apply(progress, batches, rates, weights)
+    const loss = applied.loss + balancing.added(progress, Object.keys(losses))
+    const update = progress.update + 1
+    if (!Number.isFinite(loss)) return yield* diverged(label, update, loss)
+    const seen = grams === undefined || !isLookedAt(progress) ? [] : Telemetry.seen(update, grams)
+    const after = Balanced.withSeen(balancing.updated(counted, losses, grams), seen)
     const told = Effect.gen(function* () {
       if (exact !== undefined) {
         const message = `what the frozen part gives is kept in half precision: the first loss is ${loss}, and ${exact} without`
@@ -176,12 +220,14 @@ const updating = Effect.fnUntraced(function* (stage: Stage, start: Progress.Prog
         _tag: "update",
         step: label,
         phase,
-        update: after.update,
+        update,
         task: Draws.tasksOf(draw).join(", "),
         loss,
+        ...(progress.balance === undefined ? {} : { losses, weights }),
         learningRate: highest,
         examplesPerSecond: yield* speed(batches.reduce((sum, { examples }) => sum + examples.length, 0)),
       })
+      for (const each of seen) yield* emit({ _tag: "gradients", step: label, phase, ...each })
     })
     const lengths = batches.map(({ examples }) => examples.map(({ encoding }) => encoding.ids.length))
     return { progress: Progress.taken(after, lengths), told }

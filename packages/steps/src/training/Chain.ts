@@ -34,6 +34,7 @@ export const settings = (
   const trained = new Set<Group.Group>()
   return phases.map((phase, at) => {
     const told = settingsOf(options, phase, blocks, { phase: at + 1 }, lengths[at]!, spans[at])
+    if (told.balance !== undefined) Sampling.check(told, [...tasks, ...rehearsed])
     if (blocks !== undefined) {
       const world = {
         blocks,
@@ -70,6 +71,9 @@ const settingsOf = (
     rehearse: phase.rehearse ?? {},
     length,
     weights: Object.fromEntries(tasks.map((task) => [task, options.tasks[task]!.weight ?? 1])),
+    ...optional("balance", phase.balance ?? options.balance),
+    ...optional("classWeights", options.classWeights),
+    ...optional("telemetry", options.telemetry),
     ...samplingOf(options),
     ...optional("batch", options.batch),
     ...optional("accumulate", options.accumulate),

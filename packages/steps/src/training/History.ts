@@ -1,5 +1,6 @@
 /** What a phase leaves in its checkpoint's history: plain JSON, the same bytes for the same phase. */
 import { Option, Schema } from "effect"
+import * as Balanced from "./Balanced.ts"
 import * as Drift from "./Drift.ts"
 import * as EarlyStopping from "./EarlyStopping.ts"
 
@@ -28,6 +29,8 @@ export const Entry = Schema.Struct({
   undone: Schema.optionalKey(Schema.String),
   /** Why the row of phases that unfreezes further has ended. */
   ended: Schema.optionalKey(Schema.String),
+  /** How tasks counted against each other, where that was balanced or looked at. */
+  balance: Schema.optionalKey(Balanced.Entry),
   /** State of early stopping that goes on in the next phase. */
   earlyStopping: Schema.optionalKey(Schema.Record(Schema.String, EarlyStopping.State)),
 })

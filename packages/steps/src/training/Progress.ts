@@ -6,6 +6,7 @@
 import type * as Group from "@thaw/models/Group"
 import { Schema } from "effect"
 import * as TokenBudget from "../sample/TokenBudget.ts"
+import * as Balanced from "./Balanced.ts"
 import * as EarlyStopping from "./EarlyStopping.ts"
 import * as Scored from "./Scored.ts"
 
@@ -27,6 +28,8 @@ export const Progress = Schema.Struct({
   watching: Schema.Record(Schema.String, EarlyStopping.State),
   /** Tasks that are no longer drawn → the update at which they stopped. */
   stopped: Schema.Record(Schema.String, Schema.Int),
+  /** Where tasks are balanced, or their gradients looked at. */
+  balance: Schema.optionalKey(Balanced.Balanced),
 })
 export type Progress = typeof Progress.Type
 

@@ -5,6 +5,7 @@ import * as Checkpoint from "@thaw/models/Checkpoint"
 import type * as Group from "@thaw/models/Group"
 import * as Optimizer from "@thaw/models/Optimizer"
 import type * as Parameter from "@thaw/models/Parameter"
+import * as Separation from "@thaw/models/Separation"
 import * as TrainingModel from "@thaw/models/TrainingModel"
 import type { SessionFailed } from "@thaw/onnx/Errors"
 import * as Graph from "@thaw/onnx/Graph"
@@ -39,19 +40,26 @@ export interface Files {
   readonly moments: string | undefined
 }
 
-/** Moments of zero, made where they are to be: they may be twice as large as the weights. */
-const forget = Effect.fnUntraced(function* (device: Device, parameters: ReadonlyArray<Parameter.Parameter>) {
-  if (parameters.length === 0) return
+/** Tensors of zero, made where they are to be: all together they may be larger than the weights. */
+const zeros = Effect.fnUntraced(function* (
+  device: Device,
+  tensors: ReadonlyArray<{ readonly name: string; readonly shape: ReadonlyArray<number> }>,
+) {
+  if (tensors.length === 0) return
   // As an input the number is not spread at the graph's creation, which would hold all of it once more.
   const zero = Value.input("zero", "float32", [])
-  const outputs = Object.fromEntries(
-    parameters.flatMap(({ name, shape }) =>
-      Object.values(TrainingModel.moments(name)).map((moment) => [moment, Op.Expand(zero, shape)]),
-    ),
-  )
-  const session = yield* device.session(Graph.make({ name: "fresh moments", outputs }))
+  const outputs = Object.fromEntries(tensors.map(({ name, shape }) => [name, Op.Expand(zero, shape)]))
+  const session = yield* device.session(Graph.make({ name: "zeros", outputs }))
   yield* session.run({ feeds: { zero: Tensor.scalar("float32", 0) }, keep: identity(Object.keys(outputs)) })
 }, Effect.scoped)
+
+const forget = (device: Device, parameters: ReadonlyArray<Parameter.Parameter>) =>
+  zeros(
+    device,
+    parameters.flatMap(({ name, shape }) =>
+      Object.values(TrainingModel.moments(name)).map((moment) => ({ name: moment, shape })),
+    ),
+  )
 
 /** Weights and moments as the checkpoint has them; what never trained gets moments of zero. */
 export const load = Effect.fnUntraced(function* (
@@ -83,18 +91,23 @@ export const reload = Effect.fnUntraced(function* (
   if (files.moments !== undefined) yield* device.load(files.moments, identity(momentNames(trained)))
 })
 
-/** What some settings need beside weights and moments: weights to decay toward, sums of micro-batches' gradients. */
+/** What some settings need beside weights and moments: weights to decay toward, sums of gradients of micro-batches or tasks. */
 export const beside = Effect.fnUntraced(function* (
   device: Device,
   files: Files,
   { parameters }: TrainingModel.TrainingModel,
-  settings: Optimizer.Rating & { readonly accumulate: number },
+  settings: Optimizer.Rating & {
+    readonly accumulate: number
+    /** Tasks whose gradients are kept apart; undefined: they are not. */
+    readonly separate: ReadonlyArray<string> | undefined
+  },
 ): Effect.fn.Return<void, SessionFailed> {
   const returning = parameters.filter(({ group }) => Optimizer.returns(settings, group))
   if (returning.length > 0) {
     yield* device.load(files.weights, Object.fromEntries(returning.map(({ name }) => [name, Optimizer.start(name)])))
   }
   if (settings.accumulate > 1) yield* device.put(TrainingModel.freshAccumulators(parameters))
+  if (settings.separate !== undefined) yield* zeros(device, Separation.sums(parameters, settings.separate))
 })
 
 /** Names of all that a phase may not change: weights, and moments of groups that trained before. */

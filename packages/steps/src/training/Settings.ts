@@ -6,7 +6,9 @@ import * as AdamW from "@thaw/models/AdamW"
 import * as LearningRate from "@thaw/models/LearningRate"
 import * as Lora from "@thaw/models/Lora"
 import { Schema } from "effect"
+import * as Balance from "../Balance.ts"
 import * as Rates from "../Rates.ts"
+import * as ClassWeights from "../sample/ClassWeights.ts"
 import * as Sampling from "../sample/Sampling.ts"
 
 const positive = Schema.Number.check(Schema.isGreaterThan(0))
@@ -91,6 +93,12 @@ export const fields = {
   length: Length,
   /** How much each task's loss counts; 1 where absent. */
   weights: Schema.Record(Schema.String, positive),
+  /** What the losses' weights, or their gradients, become while the phase goes on; as `weights` says where absent. */
+  balance: Schema.optionalKey(Balance.Balance),
+  /** By task: how much the labels of each class count in its loss. */
+  classWeights: Schema.optionalKey(Schema.Record(Schema.String, ClassWeights.ClassWeights)),
+  /** Norms and cosines of the tasks' gradients are looked at before every so many updates; never where absent. */
+  telemetry: Schema.optionalKey(Schema.Struct({ everyUpdates: count })),
   ...Sampling.fields,
   /** Examples of one micro-batch; not used with a token budget. */
   batch: count,
@@ -151,5 +159,7 @@ export const defaults = {
 /** All settings of a phase: `Train.phase({ checkpoint, train, validation, ...Train.settings({ trains: ["heads"], learningRate }) })`. */
 export const make = (given: Pick<Settings, "trains" | "learningRate"> & Partial<Settings>): Settings => ({
   ...defaults,
+  // What compares the gradients of tasks needs examples of every one in each update.
+  ...(given.balance !== undefined && Balance.looksAtGradients(given.balance) ? { batches: "everyTask" } : {}),
   ...given,
 })

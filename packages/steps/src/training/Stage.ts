@@ -16,9 +16,12 @@ import { Effect, Fiber } from "effect"
 import * as Batch from "../Batch.ts"
 import * as Evaluation from "../Evaluation.ts"
 import * as Roles from "../freeze/Roles.ts"
+import * as ClassWeights from "../sample/ClassWeights.ts"
 import * as Course from "../sample/Course.ts"
 import * as Draws from "../sample/Draws.ts"
+import * as Balancing from "./Balancing.ts"
 import * as Boundary from "./Boundary.ts"
+import * as History from "./History.ts"
 import * as Pools from "./Pools.ts"
 import * as Resident from "./Resident.ts"
 import * as Scored from "./Scored.ts"
@@ -72,6 +75,20 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
   const total = Course.updatesOf(inputs.length, perEpoch)
   for (const { message } of Course.starved(course, total)) yield* emit({ _tag: "noticed", step: label, message })
 
+  const balancing = yield* Balancing.open({
+    settings: inputs,
+    world: {
+      tasks: tasks.toSorted(),
+      classes: Object.fromEntries(tasks.map((task) => [task, heads[task]!.labels.length])),
+      perEpoch,
+      total,
+      seed,
+      where: label,
+    },
+    kinds: Object.fromEntries(tasks.map((task) => [task, heads[task]!.kind])),
+    trainable,
+    latest: History.latest(checkpoint.training.history),
+  })
   const plan = {
     config,
     heads,
@@ -79,7 +96,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     adamW: inputs.adamW,
     maxGradientNorm: inputs.maxGradientNorm,
     l2sp: inputs.l2sp,
-    taskWeights: inputs.weights,
+    classWeights: classWeightsOf(inputs, pools),
     labelSmoothing: inputs.labelSmoothing,
     dropout: Object.values(dropout).some((rate) => rate > 0) ? { rates: dropout, seed } : undefined,
   }
@@ -93,7 +110,8 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
   const device = yield* Fiber.join(opening)
   const files = yield* Checkpoint.onDisk(checkpoint, scratch)
   yield* Resident.load(device, files, model.parameters, checkpoint.training.updates)
-  yield* Resident.beside(device, files, model, inputs)
+  const looks = inputs.telemetry !== undefined || balancing.gradients !== undefined
+  yield* Resident.beside(device, files, model, { ...inputs, separate: looks ? tasks : undefined })
   const untouched = yield* device.digest(yield* Resident.frozenNames(checkpoint, model.parameters))
   const { budgetBytes } = inputs.cache
   const frozenTop = model.boundary?.group
@@ -108,7 +126,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     folders: { cache, scratch },
     label,
   })
-  const updates = yield* Updates.open(device, model, boundary.inputs)
+  const updates = yield* Updates.open(device, model, boundary.inputs, plan.classWeights)
   yield* emit({
     _tag: "phaseStarted",
     step: label,
@@ -148,6 +166,8 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     total,
     /** From the first, without end. */
     draws: () => Draws.draws(course, total),
+    seed,
+    balancing,
     model,
     plan,
     device,
@@ -159,6 +179,17 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     score,
   }
 })
+
+/** Weights of the classes of each task that has some, in the order of its labels. */
+const classWeightsOf = ({ classWeights = {}, checkpoint }: Inputs, pools: ReadonlyArray<Pools.Pool>) =>
+  Object.fromEntries(
+    pools.flatMap(({ task, examples }) => {
+      if (!Object.hasOwn(classWeights, task)) return []
+      const classes = examples.flatMap((each) => each.tags[task] ?? [each.classes[task]!])
+      const counts = ClassWeights.counts(classes, checkpoint.heads[task]!.labels.length)
+      return [[task, ClassWeights.values(classWeights[task]!, counts)]]
+    }),
+  )
 
 /** The checkpoint that the phase starts from: adapters begin where it trains some and end where the encoder itself trains. */
 const adapted = ({ checkpoint, lora }: Inputs, { encoderMoves }: Roles.Roles, seed: Seed.Seed) =>

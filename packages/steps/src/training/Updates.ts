@@ -1,8 +1,10 @@
 /**
  * Applying updates to the weights on a device. There is one graph per set of tasks in a batch, opened when it first
- * occurs; an update of several micro-batches adds their gradients up before it applies them.
+ * occurs; an update of several micro-batches adds their gradients up before it applies them, and one that is balanced by
+ * gradients adds them up for each task.
  */
 import type * as Group from "@thaw/models/Group"
+import * as Separation from "@thaw/models/Separation"
 import * as TrainingModel from "@thaw/models/TrainingModel"
 import type { SessionFailed } from "@thaw/onnx/Errors"
 import type { Graph } from "@thaw/onnx/Graph"
@@ -34,11 +36,51 @@ export type Below = (examples: ReadonlyArray<Batch.EncodedExample>, feeds: Feeds
 /** Rates of the groups that an update changes. */
 export type RatesOf = (groups: ReadonlyArray<Group.Group>) => Feeds
 
+/** How much the loss of each task counts; at least of those in the batch. */
+export type Counts = Readonly<Record<string, number>>
+
+/** What an update told before it was applied. */
+export interface Applied {
+  /** The weighted sum of the losses. */
+  readonly loss: number
+  /** As they are, by task. */
+  readonly losses: Counts
+}
+
+/** Products of the tasks' gradients by group, [task][task] in the order of the tasks. */
+export interface Grams {
+  readonly tasks: ReadonlyArray<string>
+  readonly groups: Readonly<Record<Group.Group, ReadonlyArray<ReadonlyArray<number>>>>
+}
+
+/** How much each task's gradient counts below the heads, and in its own head. */
+export interface Combined {
+  readonly shared: Counts
+  readonly heads: Counts
+}
+
 export interface Updates {
-  /** Applies one update of one or more micro-batches and gives the loss before it. */
-  readonly apply: (batches: ReadonlyArray<Batched>, rates: RatesOf) => Effect.Effect<number, SessionFailed>
+  /** Applies one update of one or more micro-batches. */
+  readonly apply: (
+    batches: ReadonlyArray<Batched>,
+    rates: RatesOf,
+    counts: Counts,
+  ) => Effect.Effect<Applied, SessionFailed>
+  /**
+   * Applies one update whose gradients are combined as their products say.
+   *
+   * @param looks groups whose products are wanted; every one that trains where undefined
+   */
+  readonly combine: (
+    batches: ReadonlyArray<Batched>,
+    rates: RatesOf,
+    looks: ReadonlyArray<Group.Group> | undefined,
+    decide: (grams: Grams, losses: Counts) => Combined,
+  ) => Effect.Effect<Pick<Applied, "losses">, SessionFailed>
+  /** Products of the gradients of these micro-batches; changes nothing. */
+  readonly look: (batches: ReadonlyArray<Batched>) => Effect.Effect<Grams, SessionFailed>
   /** The loss of a batch alone, with another source for what the frozen part gives. */
-  readonly loss: (batch: Batched, rates: RatesOf, below: Below) => Effect.Effect<number, SessionFailed>
+  readonly loss: (batch: Batched, rates: RatesOf, counts: Counts, below: Below) => Effect.Effect<number, SessionFailed>
 }
 
 /** Only what the graph takes: a graph without a use for an input has no such input. */
@@ -52,16 +94,19 @@ interface Opened<A> {
   readonly session: Session
 }
 
+type Open<A> = (tasks: ReadonlyArray<string>) => Effect.Effect<Opened<A>, SessionFailed>
+
 /** Sessions stay open until the scope closes. */
 export const open = Effect.fnUntraced(function* (
   device: Device,
   model: TrainingModel.TrainingModel,
   below: Below,
+  classWeights: TrainingModel.Phase["classWeights"] = {},
 ): Effect.fn.Return<Updates, never, Scope.Scope> {
   const scope = yield* Effect.scope
 
   /** One graph per set of tasks. */
-  const perTasks = <A>(make: (tasks: ReadonlyArray<string>) => A, graphOf: (made: A) => Graph) => {
+  const perTasks = <A>(make: (tasks: ReadonlyArray<string>) => A, graphOf: (made: A) => Graph): Open<A> => {
     const opened = new Map<string, Opened<A>>()
     return Effect.fnUntraced(function* (tasks: ReadonlyArray<string>) {
       const key = JSON.stringify(tasks)
@@ -74,7 +119,7 @@ export const open = Effect.fnUntraced(function* (
     })
   }
   const whole = perTasks(model.update, ({ graph }) => graph)
-  const adding = perTasks(
+  const accumulating = perTasks(
     (tasks) => model.accumulation(tasks).add,
     ({ graph }) => graph,
   )
@@ -83,50 +128,129 @@ export const open = Effect.fnUntraced(function* (
     ({ graph }) => graph,
   )
 
+  const separating = perTasks(
+    (tasks) => model.separation(tasks).add,
+    ({ graph }) => graph,
+  )
+  const multiplying = perTasks(
+    (tasks) => model.separation(tasks).gram,
+    ({ graph }) => graph,
+  )
+  const combining = perTasks(
+    (tasks) => model.separation(tasks).apply,
+    ({ graph }) => graph,
+  )
+
   const one = Effect.fnUntraced(function* (
     { examples, feeds, tasks }: Batched,
     rates: RatesOf,
+    counts: Counts,
     source: Below,
     keep: (update: TrainingModel.Update) => Readonly<Record<string, string>>,
   ) {
     const { made, session } = yield* whole(tasks)
     const taken = yield* source(examples, feeds)
-    const { loss } = yield* session.run({
-      feeds: { ...accepted(taken.feeds, made.graph), ...rates(made.groups) },
+    const given = { ...taken.feeds, ...TrainingModel.weights(counts) }
+    const told = yield* session.run({
+      feeds: { ...accepted(given, made.graph), ...rates(made.groups) },
       resident: { ...read(made), ...accepted(taken.resident, made.graph) },
       keep: keep(made),
-      fetch: ["loss"],
+      fetch: ["loss", ...tasks.map(lossOf)],
     })
-    return Number(loss!.data[0])
+    return { loss: Number(told["loss"]!.data[0]), losses: added({}, tasks, told) }
   })
 
-  const several = Effect.fnUntraced(function* (batches: ReadonlyArray<Batched>, rates: RatesOf) {
-    const units = TrainingModel.units(batches.map(({ feeds }) => feeds))
-    let total = 0
-    for (const { examples, feeds, tasks } of batches) {
-      const { made, session } = yield* adding(tasks)
-      const taken = yield* below(examples, feeds)
-      const { loss } = yield* session.run({
-        feeds: { ...accepted(taken.feeds, made.graph), ...accepted(units, made.graph) },
-        resident: {
-          ...Resident.identity([...Object.keys(made.state), ...made.weights]),
-          ...accepted(taken.resident, made.graph),
-        },
-        keep: replaced(made.state),
-        fetch: ["loss"],
-      })
-      total += Number(loss!.data[0])
-    }
-    const { made, session } = yield* applying([...new Set(batches.flatMap(({ tasks }) => tasks))].sort())
+  /** Adds the gradients of every micro-batch to resident sums; gives the tasks' losses. */
+  const adding = (opened: Open<TrainingModel.Add>, fetch: ReadonlyArray<string>) =>
+    Effect.fnUntraced(function* (batches: ReadonlyArray<Batched>, counts: Counts) {
+      const units = TrainingModel.units(
+        batches.map(({ feeds }) => feeds),
+        classWeights,
+      )
+      let loss = 0
+      let losses: Counts = {}
+      for (const { examples, feeds, tasks } of batches) {
+        const { made, session } = yield* opened(tasks)
+        const taken = yield* below(examples, feeds)
+        const given = { ...taken.feeds, ...units, ...TrainingModel.weights(counts) }
+        const told = yield* session.run({
+          feeds: accepted(given, made.graph),
+          resident: {
+            ...Resident.identity([...Object.keys(made.state), ...made.weights]),
+            ...accepted(taken.resident, made.graph),
+          },
+          keep: replaced(made.state),
+          fetch: [...fetch, ...tasks.map(lossOf)],
+        })
+        loss += fetch.includes("loss") ? Number(told["loss"]!.data[0]) : 0
+        losses = added(losses, tasks, told)
+      }
+      return { loss, losses }
+    })
+  const accumulate = adding(accumulating, ["loss"])
+  const separate = adding(separating, [])
+
+  const several = Effect.fnUntraced(function* (batches: ReadonlyArray<Batched>, rates: RatesOf, counts: Counts) {
+    const told = yield* accumulate(batches, counts)
+    const { made, session } = yield* applying(tasksOf(batches))
     yield* session.run({ feeds: rates(made.groups), resident: read(made), keep: replaced(made.state) })
-    return total
+    return told
+  })
+
+  const products = Effect.fnUntraced(function* (
+    tasks: ReadonlyArray<string>,
+    looks: ReadonlyArray<Group.Group> | undefined,
+    isLast: boolean,
+  ) {
+    const { made, session } = yield* multiplying(tasks)
+    const groups = looks ?? made.groups
+    const told = yield* session.run({
+      resident: Resident.identity(Object.keys(made.state)),
+      keep: isLast ? replaced(made.state) : {},
+      fetch: groups.map(Separation.gram),
+    })
+    const found = groups.map((group) => [group, Separation.products(told[Separation.gram(group)]!, tasks.length)])
+    return { tasks, groups: Object.fromEntries(found) as Grams["groups"] }
   })
 
   return {
-    apply: (batches, rates) =>
-      batches.length === 1 ? one(batches[0]!, rates, below, ({ state }) => replaced(state)) : several(batches, rates),
-    loss: (batch, rates, source) => one(batch, rates, source, () => ({})),
+    apply: (batches, rates, counts) =>
+      batches.length === 1
+        ? one(batches[0]!, rates, counts, below, ({ state }) => replaced(state))
+        : several(batches, rates, counts),
+    combine: Effect.fnUntraced(function* (batches, rates, looks, decide) {
+      const tasks = tasksOf(batches)
+      const { losses } = yield* separate(batches, {})
+      const { shared, heads } = decide(yield* products(tasks, looks, false), losses)
+      const { made, session } = yield* combining(tasks)
+      yield* session.run({
+        feeds: { ...accepted(Separation.coefficients(shared, heads), made.graph), ...rates(made.groups) },
+        resident: read(made),
+        keep: replaced(made.state),
+      })
+      return { losses }
+    }),
+    look: Effect.fnUntraced(function* (batches) {
+      yield* separate(batches, {})
+      return yield* products(tasksOf(batches), undefined, true)
+    }),
+    loss: (batch, rates, counts, source) =>
+      Effect.map(
+        one(batch, rates, counts, source, () => ({})),
+        ({ loss }) => loss,
+      ),
   }
+})
+
+const lossOf = (task: string): string => `loss.${task}`
+
+const tasksOf = (batches: ReadonlyArray<Batched>): ReadonlyArray<string> =>
+  [...new Set(batches.flatMap(({ tasks }) => tasks))].sort()
+
+/** Losses with those of one more micro-batch, which are shares. */
+const added = (losses: Counts, tasks: ReadonlyArray<string>, told: Feeds): Counts => ({
+  ...losses,
+  ...Object.fromEntries(tasks.map((task) => [task, (losses[task] ?? 0) + Number(told[lossOf(task)]!.data[0])])),
 })
 
 /** Resident tensors that an update reads. */
