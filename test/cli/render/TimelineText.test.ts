@@ -6,6 +6,7 @@ import * as Pipeline from "@thaw/core/Pipeline"
 import * as Encoder from "@thaw/models/Encoder"
 import * as Head from "@thaw/models/Head"
 import * as LearningRate from "@thaw/models/LearningRate"
+import * as Balance from "@thaw/steps/Balance"
 import * as Freeze from "@thaw/steps/Freeze"
 import * as Rates from "@thaw/steps/Rates"
 import * as Sample from "@thaw/steps/Sample"
@@ -75,6 +76,18 @@ describe("the timeline as a table", () => {
       "",
       "! phase 2: head.mood was trained and is frozen while the encoder moves below it: it will read vectors that it was not trained on. Its validation score is taken at the end of every phase.",
     ])
+  })
+
+  it("says which balancer a phase has, and what it starts with", () => {
+    const row = (options: Partial<Train.Options>) =>
+      text(options)
+        .find((line) => line.startsWith("balance"))
+        ?.replace(/^balance +/, "")
+    expect(row({})).toBeUndefined()
+    expect(row({ balance: Balance.gradNorm() })).toBe("GradNorm, from mood 1.00, topic 1.00")
+    const tasks = { topic: { ...task, weight: 2 }, mood: task }
+    expect(row({ tasks, balance: Balance.normalised() })).toBe("normalised, from mood 1.44, topic 2.89")
+    expect(row({ balance: Balance.custom(() => ({ mood: 2 })) })).toBe("custom, from mood unknown, topic unknown")
   })
 
   it("puts phases that do not fit beside each other below", () => {

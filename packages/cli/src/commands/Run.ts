@@ -7,6 +7,7 @@ import * as Home from "../Home.ts"
 import * as Outputs from "../Outputs.ts"
 import * as PipelineFile from "../PipelineFile.ts"
 import * as Planning from "../Planning.ts"
+import * as BalanceText from "../render/BalanceText.ts"
 import { choose } from "../render/Choose.ts"
 import * as Figures from "../render/Figures.ts"
 import * as ForgettingText from "../render/ForgettingText.ts"
@@ -74,6 +75,7 @@ const summary = (finished: Execution.Finished, { palette, columns }: Renderer): 
   return [
     ...shown,
     ...(phases.length === 0 ? [] : ["", palette.bold("trained"), ...phases.map((line) => `  ${line}`)]),
+    ...finished.phases.flatMap((phase) => BalanceText.lines(phase, palette, columns)),
     ...Object.entries(finished.forgetting).flatMap(([label, table]) => [
       "",
       `${palette.bold("after each phase")}  ${palette.dim(`validation, ${label} the last`)}`,

@@ -6,7 +6,7 @@
  *   Train.phase 1, backbone frozen    1.2 k       47    4.1 s       11.5
  * ```
  */
-import type { PhaseFinished, PhaseStarted, RunEvent } from "@thaw/core/RunEvent"
+import type { Gradients, PhaseFinished, PhaseStarted, RunEvent } from "@thaw/core/RunEvent"
 import type * as Ansi from "./Ansi.ts"
 import * as Figures from "./Figures.ts"
 import * as Table from "./Table.ts"
@@ -15,6 +15,8 @@ import * as Table from "./Table.ts"
 export interface Measured {
   readonly started: typeof PhaseStarted.Type
   readonly finished: typeof PhaseFinished.Type
+  /** What was seen of the tasks' gradients, in order. */
+  readonly gradients: ReadonlyArray<typeof Gradients.Type>
 }
 
 /** Collects what is said of phases. */
@@ -23,12 +25,16 @@ export const watch = (): {
   readonly measured: () => ReadonlyArray<Measured>
 } => {
   const started = new Map<string, typeof PhaseStarted.Type>()
+  const gradients = new Map<string, ReadonlyArray<typeof Gradients.Type>>()
   const measured: Array<Measured> = []
   return {
     see: (event) => {
       if (event._tag === "phaseStarted") started.set(event.step, event)
+      if (event._tag === "gradients") gradients.set(event.step, [...(gradients.get(event.step) ?? []), event])
       const begun = event._tag === "phaseFinished" ? started.get(event.step) : undefined
-      if (event._tag === "phaseFinished" && begun !== undefined) measured.push({ started: begun, finished: event })
+      if (event._tag === "phaseFinished" && begun !== undefined) {
+        measured.push({ started: begun, finished: event, gradients: gradients.get(event.step) ?? [] })
+      }
     },
     measured: () => measured,
   }

@@ -82,6 +82,7 @@ const figures = [
   "updates",
   "draws",
   "counts",
+  "balance",
   "padding",
   "decay",
   "dropout",
@@ -109,6 +110,7 @@ const rowsOf = (phase: Timeline.Phase, palette: Ansi.Palette): ReadonlyArray<rea
       ["trains", settings.trains.join(", ")],
       ["lasts", lasting(settings)],
       ["updates", palette.dim("unknown")],
+      ...(phase.balancer === undefined ? [] : [["balance", phase.balancer] as const]),
       ["decay", String(settings.adamW.weightDecay)],
     ]
   }
@@ -123,6 +125,7 @@ const rowsOf = (phase: Timeline.Phase, palette: Ansi.Palette): ReadonlyArray<rea
     ...(known.weights.length === 1
       ? []
       : [["counts", parts(known.weights, ({ effective }) => effective, palette)] as const]),
+    ...(phase.balancer === undefined ? [] : [["balance", balanceOf(phase.balancer, known.starting, palette)] as const]),
     ...(known.padding === undefined ? [] : [["padding", estimated(known.padding, percent, palette)] as const]),
     ["decay", settings.l2sp === undefined ? String(settings.adamW.weightDecay) : `${settings.l2sp} to the start`],
     ["dropout", dropouts.join(", ")],
@@ -207,6 +210,16 @@ const shown = (epochs: number): ReadonlyArray<number> => {
   const most = 10
   const count = Math.min(epochs, most)
   return Array.from({ length: count }, (_, at) => (count === 1 ? 0 : Math.round((at * (epochs - 1)) / (count - 1))))
+}
+
+/** `GradNorm, from mood 1.00, topic 1.00`. */
+const balanceOf = (
+  balancer: string,
+  starting: NonNullable<Timeline.Phase["known"]>["starting"] = [],
+  palette: Ansi.Palette,
+): string => {
+  const weights = starting.map(({ task, weight }) => `${task} ${estimated(weight, (each) => each.toFixed(2), palette)}`)
+  return [balancer, ...(weights.length === 0 ? [] : [`from ${weights.join(", ")}`])].join(", ")
 }
 
 const cacheOf = (
