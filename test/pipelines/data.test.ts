@@ -10,19 +10,21 @@ const source = (name: string) => ({
   written: `./data/${name}`,
 })
 
-const support = Dataset.rowsOf(
-  await outcome(
-    Load.csv.run({
-      path: source("support.csv"),
-      text: "text",
-      labels: { topic: "topic", sentiment: "sentiment" },
-      id: "id",
-    }),
+const support = [
+  ...Dataset.rowsOf(
+    await outcome(
+      Load.csv.run({
+        path: source("support.csv"),
+        text: "text",
+        labels: { topic: "topic", sentiment: "sentiment" },
+        id: "id",
+      }),
+    ),
   ),
-)
+]
 
 const assistantFile = { path: source("assistant.conll"), labels: { intent: "intent" }, id: "id" }
-const assistant = Dataset.rowsOf(await outcome(Load.conll.run({ ...assistantFile, tags: { entities: 1 } })))
+const assistant = [...Dataset.rowsOf(await outcome(Load.conll.run({ ...assistantFile, tags: { entities: 1 } })))]
 
 const tally = (values: Iterable<string>): Readonly<Record<string, number>> => {
   const counts: Record<string, number> = {}

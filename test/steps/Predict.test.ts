@@ -79,7 +79,7 @@ beforeAll(async () => {
   made = await make()
 })
 
-const rows = Dataset.rowsOf(parts.test)
+const rows = [...Dataset.rowsOf(parts.test)]
 const texts = rows.map(Dataset.textOf)
 
 describe("answers for texts", () => {

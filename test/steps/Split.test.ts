@@ -35,9 +35,9 @@ const split = async (rows: ReadonlyArray<Row>, options: Partial<Parameters<typeo
     Split.stratified.run({ examples: dataset(rows), ...shares, seed: Seed.make(7), ...options }),
   )
   return {
-    train: Dataset.rowsOf(parts.train),
-    validation: Dataset.rowsOf(parts.validation),
-    test: Dataset.rowsOf(parts.test),
+    train: [...Dataset.rowsOf(parts.train)],
+    validation: [...Dataset.rowsOf(parts.validation)],
+    test: [...Dataset.rowsOf(parts.test)],
   }
 }
 
@@ -222,7 +222,7 @@ describe("Split.given", () => {
 
   it("keeps the test part whole and takes a tenth of training for validation", async () => {
     const parts = await outcome(run(support(200), support(50, 1000)))
-    expect(Dataset.rowsOf(parts.test).map(({ id }) => id)).toEqual(support(50, 1000).map(({ id }) => id))
+    expect(Array.from(Dataset.rowsOf(parts.test), ({ id }) => id)).toEqual(support(50, 1000).map(({ id }) => id))
     expect(Dataset.size(parts.train) + Dataset.size(parts.validation)).toBe(200)
     expect(Math.abs(Dataset.size(parts.validation) - 20)).toBeLessThanOrEqual(9)
   })

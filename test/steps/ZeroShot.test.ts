@@ -38,7 +38,7 @@ describe("labels by description", () => {
     const dot = (a: ReadonlyArray<number>, b: ReadonlyArray<number>) =>
       a.reduce((sum, each, at) => sum + each * b[at]!, 0)
     const [animal, tool] = vectors(values.labels).map(unit)
-    const right = Dataset.rowsOf(test).filter((row, at) => {
+    const right = [...Dataset.rowsOf(test)].filter((row, at) => {
       const vector = unit(vectors(values.texts)[at]!)
       return row.labels["topic"] === (dot(vector, animal!) >= dot(vector, tool!) ? "animal" : "tool")
     })

@@ -11,9 +11,13 @@ import { Effect, Schema } from "effect"
 import { ArtifactBroken } from "./Errors.ts"
 import * as Problem from "./Problem.ts"
 
-/** One file of an artifact: bytes in memory, or a file on disk that is not to be changed. */
+/**
+ * One file of an artifact: bytes in memory, bytes that are made chunk by chunk (again, equally, at every iteration), or a
+ * file on disk that is not to be changed.
+ */
 export type Content =
   | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
+  | { readonly _tag: "Chunks"; readonly chunks: Iterable<Uint8Array> }
   | { readonly _tag: "File"; readonly path: string }
 
 /** Files of one artifact by their relative name, `/` between folders. */
@@ -41,6 +45,7 @@ export interface Reference {
 }
 
 export const bytes = (content: Uint8Array): Content => ({ _tag: "Bytes", bytes: content })
+export const chunks = (content: Iterable<Uint8Array>): Content => ({ _tag: "Chunks", chunks: content })
 export const file = (path: string): Content => ({ _tag: "File", path })
 
 export const make = <T>(definition: Omit<Kind<T>, "_tag">): Kind<T> => ({ _tag: "ArtifactKind", ...definition })
@@ -110,16 +115,23 @@ const missing = (name: string, files: Files) =>
     advice: "",
   })
 
-/** The bytes of one file of an artifact. */
-export const readBytes = (files: Files, name: string): Effect.Effect<Uint8Array, ArtifactBroken> => {
-  const content = files.get(name)
-  if (content === undefined) return Effect.fail(missing(name, files))
-  return contentBytes(content)
+/** One file of an artifact. */
+export const content = (files: Files, name: string): Effect.Effect<Content, ArtifactBroken> => {
+  const found = files.get(name)
+  return found === undefined ? Effect.fail(missing(name, files)) : Effect.succeed(found)
 }
 
+/** The bytes of one file of an artifact. */
+export const readBytes = (files: Files, name: string): Effect.Effect<Uint8Array, ArtifactBroken> =>
+  Effect.flatMap(content(files, name), contentBytes)
+
+/** Content that is no file, in one piece. */
+export const joined = (given: Exclude<Content, { readonly _tag: "File" }>): Uint8Array =>
+  given._tag === "Bytes" ? given.bytes : Buffer.concat([...given.chunks])
+
 export const contentBytes = (content: Content): Effect.Effect<Uint8Array, ArtifactBroken> =>
-  content._tag === "Bytes"
-    ? Effect.succeed(content.bytes)
+  content._tag !== "File"
+    ? Effect.sync(() => joined(content))
     : Effect.tryPromise({
         try: () => readFile(content.path),
         catch: (cause) =>
@@ -129,13 +141,18 @@ export const contentBytes = (content: Content): Effect.Effect<Uint8Array, Artifa
 export const readText = (files: Files, name: string): Effect.Effect<string, ArtifactBroken> =>
   readBytes(files, name).pipe(Effect.map((content) => new TextDecoder().decode(content)))
 
-/** Size and SHA-256 of one file; a file on disk is streamed. */
+/** Size and SHA-256 of one file; what is not in memory is streamed. */
 export const digest = (content: Content): Effect.Effect<{ sizeBytes: number; sha256: string }, ArtifactBroken> =>
-  content._tag === "Bytes"
-    ? Effect.sync(() => ({
-        sizeBytes: content.bytes.byteLength,
-        sha256: createHash("sha256").update(content.bytes).digest("hex"),
-      }))
+  content._tag !== "File"
+    ? Effect.sync(() => {
+        const hash = createHash("sha256")
+        let sizeBytes = 0
+        for (const chunk of content._tag === "Bytes" ? [content.bytes] : content.chunks) {
+          hash.update(chunk)
+          sizeBytes += chunk.byteLength
+        }
+        return { sizeBytes, sha256: hash.digest("hex") }
+      })
     : Effect.tryPromise({
         try: async () => {
           const hash = createHash("sha256")

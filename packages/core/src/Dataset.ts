@@ -1,31 +1,46 @@
 /**
- * Datasets: Arrow tables whose fields say their role.
+ * Datasets: Arrow record batches whose fields say their role.
  *
  * ```
  * id       Utf8                      example id, unique in the dataset
  * origin   Utf8                      id of the example it was made from; its own id where it was not
  * text     Utf8                      role "text"   } one of the two
  * tokens   List<Utf8>                role "tokens" }
+ * pair     Utf8                      role "pair": the second text, beside `text` or nowhere
  * <task>   Dictionary<Utf8, Int32>   role "label", null where the example has no label for the task
  * <task>   List<Utf8>                role "tags", one per token, null where the example has none
+ * <task>   List<Utf8>                role "labels", any number of them, null where nobody said
+ * <task>   Float64                   role "score", null where the example has none
  * ```
  *
  * The role stands in the field's metadata under `thaw.role`. Three types share this form and nothing turns one into
  * another but a split: `Examples` (not yet split), `TrainExamples` (may be augmented, resampled, trained on) and
  * `HeldOutExamples` (may be evaluated on).
+ *
+ * A dataset may be larger than memory: its record batches are read when they are asked for, and what makes a dataset
+ * takes its rows one by one. The same rows give the same bytes, whichever way they came.
  */
-import * as Arrow from "apache-arrow"
+import { closeSync, openSync, statSync } from "node:fs"
+import type * as Arrow from "apache-arrow"
 import { Effect } from "effect"
 import * as Artifact from "./Artifact.ts"
 import { ArtifactBroken, InvalidData } from "./Errors.ts"
+import { Fingerprints } from "./Fingerprints.ts"
+import * as ExampleColumns from "./internal/ExampleColumns.ts"
+import { own } from "./internal/ExampleColumns.ts"
+import * as ExampleRows from "./internal/ExampleRows.ts"
+import * as RecordBatchFile from "./internal/RecordBatchFile.ts"
 import * as Problem from "./Problem.ts"
 
-export type Role = "id" | "origin" | "text" | "tokens" | "label" | "tags"
+export type Role = "id" | "origin" | "text" | "pair" | "tokens" | "label" | "tags" | "labels" | "score"
 
 declare const Part: unique symbol
 
 export interface Dataset {
-  readonly table: Arrow.Table
+  readonly schema: Arrow.Schema
+  readonly size: number
+  /** Re-iterable; one is read when it is asked for. */
+  readonly recordBatches: Iterable<Arrow.RecordBatch>
 }
 export interface Examples extends Dataset {
   readonly [Part]: "all"
@@ -42,97 +57,73 @@ export interface Example {
   readonly id: string
   readonly origin: string
   readonly text?: string
+  /** The second text of a pair. */
+  readonly pair?: string
   readonly tokens?: ReadonlyArray<string>
   /** Label by task; a task without a label for this example is absent. */
   readonly labels: Readonly<Record<string, string>>
   /** Tags by task, one per token; absent where the example has none. */
   readonly tags: Readonly<Record<string, ReadonlyArray<string>>>
+  /** By task with several labels an example: all that apply, which may be none; absent where nobody said. */
+  readonly labelSets?: Readonly<Record<string, ReadonlyArray<string>>>
+  /** Number by task; absent where the example has none. */
+  readonly scores?: Readonly<Record<string, number>>
 }
 
-const roleKey = "thaw.role"
+/** Tasks by what their column holds. */
+export interface Tasks {
+  readonly labels: ReadonlyArray<string>
+  readonly tags: ReadonlyArray<string>
+  readonly labelSets?: ReadonlyArray<string>
+  readonly scores?: ReadonlyArray<string>
+}
 
-const utf8 = (values: ReadonlyArray<string>): Arrow.Vector => Arrow.vectorFromArray(values, new Arrow.Utf8())
+const namesOf = ({ labels, tags, labelSets = [], scores = [] }: Tasks): ReadonlyArray<string> => [
+  ...labels,
+  ...tags,
+  ...labelSets,
+  ...scores,
+]
 
-const lists = (values: ReadonlyArray<ReadonlyArray<string> | null>): Arrow.Vector =>
-  Arrow.vectorFromArray(
-    values as Array<Array<string> | null>,
-    new Arrow.List(new Arrow.Field("item", new Arrow.Utf8())),
-  )
+/** Takes rows one by one and gives a dataset at the end. */
+interface Builder {
+  readonly add: (row: Example) => void
+  readonly end: () => Dataset
+}
 
-/** The dictionary holds the labels sorted, so it does not depend on the order of the rows; its id is unique in the table. */
-const dictionary = (values: ReadonlyArray<string | null>, id: number): Arrow.Vector => {
-  const labels = [...new Set(values.filter((value) => value !== null))].sort()
-  const codes = new Map(labels.map((label, code) => [label, code]))
-  const type = new Arrow.Dictionary(new Arrow.Utf8(), new Arrow.Int32(), id)
-  const data = Arrow.vectorFromArray(
-    values.map((value) => (value === null ? null : codes.get(value)!)),
-    new Arrow.Int32(),
-  ).data[0]!
-  return Arrow.makeVector(
-    Arrow.makeData({
-      type,
-      length: values.length,
-      nullCount: data.nullCount,
-      nullBitmap: data.nullBitmap,
-      data: data.values,
-      dictionary: utf8(labels),
-    }),
-  )
+/** Throws `InvalidData` as `fromRows` does, at the row. */
+const builder = (tasks: Tasks): Builder => {
+  checkTasks(tasks)
+  let form: ExampleColumns.Form | undefined
+  let collector: ExampleColumns.Collector | undefined
+  const ids = new Fingerprints()
+  return {
+    add: (row) => {
+      form ??= row.tokens !== undefined ? "tokens" : row.pair !== undefined ? "text and pair" : "text"
+      collector ??= ExampleColumns.collector(form, tasks)
+      checkRow(row, form)
+      if (ids.add(row.id, 0) !== -1) refuse(row, "an id of its own", "one that an earlier example has")
+      collector.add(row)
+    },
+    end: () => (collector ?? ExampleColumns.collector("text", tasks)).end(),
+  }
 }
 
 /**
- * A table of these rows. Throws `InvalidData` on two rows with one id, on rows of which some have text and some tokens, on
- * tags that are not one per token, and on a task named twice.
+ * A dataset of these rows, which are taken once, one by one. Throws `InvalidData` on two rows with one id, on rows of
+ * which some have text and some tokens, on tags that are not one per token, on a score that is no number, and on a task
+ * named twice.
  *
- * @param tasks label and tag columns to make, also when no row has a value
+ * @param tasks columns to make, also when no row has a value
  */
-export const fromRows = (
-  rows: ReadonlyArray<Example>,
-  tasks: { readonly labels: ReadonlyArray<string>; readonly tags: ReadonlyArray<string> },
-): Dataset => {
-  const inTokens = rows[0]?.tokens !== undefined
-  checkTasks(tasks)
-  checkRows(rows, inTokens)
-  const columns: Array<readonly [name: string, role: Role, vector: Arrow.Vector]> = [
-    ["id", "id", utf8(rows.map((row) => row.id))],
-    ["origin", "origin", utf8(rows.map((row) => row.origin))],
-    inTokens
-      ? ["tokens", "tokens", lists(rows.map((row) => row.tokens ?? []))]
-      : ["text", "text", utf8(rows.map((row) => row.text ?? ""))],
-    ...tasks.labels.map(
-      (task, id) =>
-        [
-          labelColumn(task),
-          "label",
-          dictionary(
-            rows.map((row) => own(row.labels, task) ?? null),
-            id,
-          ),
-        ] as const,
-    ),
-    ...tasks.tags.map(
-      (task) => [labelColumn(task), "tags", lists(rows.map((row) => own(row.tags, task) ?? null))] as const,
-    ),
-  ]
-  const fields = columns.map(
-    ([name, role, vector]) => new Arrow.Field(name, vector.type, true, new Map([[roleKey, role]])),
-  )
-  const schema = new Arrow.Schema(fields)
-  const struct = Arrow.makeData({
-    type: new Arrow.Struct(fields),
-    length: rows.length,
-    nullCount: 0,
-    children: columns.map(([, , vector]) => vector.data[0]!),
-  })
-  return { table: new Arrow.Table(schema, new Arrow.RecordBatch(schema, struct)) }
+export const fromRows = (rows: Iterable<Example>, tasks: Tasks): Dataset => {
+  const { add, end } = builder(tasks)
+  for (const row of rows) add(row)
+  return end()
 }
 
-/** A task may be called like something every object inherits. */
-const own = <A>(record: Readonly<Record<string, A>>, task: string): A | undefined =>
-  Object.hasOwn(record, task) ? record[task] : undefined
-
-const checkTasks = (tasks: { readonly labels: ReadonlyArray<string>; readonly tags: ReadonlyArray<string> }): void => {
-  const names = [...tasks.labels, ...tasks.tags]
+const checkTasks = (tasks: Tasks): void => {
+  const names = namesOf(tasks)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) {
     throw new InvalidData({
@@ -144,107 +135,95 @@ const checkTasks = (tasks: { readonly labels: ReadonlyArray<string>; readonly ta
   }
 }
 
-const checkRows = (rows: ReadonlyArray<Example>, inTokens: boolean): void => {
-  const refuse = (row: Example, expected: string, got: string, advice = "") => {
-    throw new InvalidData({ where: `example ${JSON.stringify(row.id)}`, expected, got, advice })
+const refuse = (row: Example, expected: string, got: string, advice = ""): never => {
+  throw new InvalidData({ where: `example ${JSON.stringify(row.id)}`, expected, got, advice })
+}
+
+const checkRow = (row: Example, form: ExampleColumns.Form): void => {
+  if (formOf(row) !== form) refuse(row, form, formOf(row), "The examples of one dataset have one form.")
+  const tokens = row.tokens?.length ?? 0
+  for (const [task, tags] of Object.entries(row.tags)) {
+    if (tags.length !== tokens)
+      refuse(row, `${tokens} tags for task ${JSON.stringify(task)}, one per token`, String(tags.length))
   }
-  const wanted = inTokens ? "tokens" : "text"
-  const ids = new Set<string>()
-  for (const row of rows) {
-    if (ids.has(row.id)) refuse(row, "an id of its own", "one that an earlier example has")
-    ids.add(row.id)
-    if (formOf(row) !== wanted) refuse(row, wanted, formOf(row), "The examples of one dataset have one form.")
-    for (const [task, tags] of Object.entries(row.tags)) {
-      const tokens = row.tokens?.length ?? 0
-      if (tags.length !== tokens)
-        refuse(row, `${tokens} tags for task ${JSON.stringify(task)}, one per token`, String(tags.length))
-    }
+  for (const [task, score] of Object.entries(row.scores ?? {})) {
+    if (!Number.isFinite(score)) refuse(row, `a number for task ${JSON.stringify(task)}`, String(score))
   }
 }
 
-const formOf = ({ text, tokens }: Example): string =>
-  [text === undefined ? [] : "text", tokens === undefined ? [] : "tokens"].flat().join(" and ") || "neither"
+const formOf = ({ text, pair, tokens }: Example): string => {
+  if (text !== undefined && pair === undefined && tokens === undefined) return "text"
+  const parts = { text, pair, tokens }
+  const given = (["text", "pair", "tokens"] as const).filter((name) => parts[name] !== undefined)
+  return given.join(" and ") || "neither"
+}
 
-/** Columns of tasks live under a prefix, so that a task may be called `text` or `id`. */
-const labelColumn = (task: string): string => `task.${task}`
+const columnsOf = ({ schema }: Pick<Dataset, "schema">, role: Role): ReadonlyArray<string> =>
+  schema.fields
+    .filter((field) => field.metadata.get(ExampleColumns.roleKey) === role)
+    .map(({ name }) => name.slice(ExampleColumns.taskColumn("").length))
 
-const taskOf = (column: string): string => column.slice("task.".length)
+/** Tasks with a column of labels, of tags; of label sets and of scores where there are any. */
+export const tasksOf = (dataset: Pick<Dataset, "schema">): Tasks => {
+  const labelSets = columnsOf(dataset, "labels")
+  const scores = columnsOf(dataset, "score")
+  return {
+    labels: columnsOf(dataset, "label"),
+    tags: columnsOf(dataset, "tags"),
+    ...(labelSets.length > 0 && { labelSets }),
+    ...(scores.length > 0 && { scores }),
+  }
+}
 
-const columnsOf = (dataset: Dataset, role: Role): ReadonlyArray<string> =>
-  dataset.table.schema.fields.filter((field) => field.metadata.get(roleKey) === role).map((field) => field.name)
+export const size = (dataset: Dataset): number => dataset.size
 
-/** Tasks with a label column, tasks with a tags column. */
-export const tasksOf = (
-  dataset: Dataset,
-): { readonly labels: ReadonlyArray<string>; readonly tags: ReadonlyArray<string> } => ({
-  labels: columnsOf(dataset, "label").map(taskOf),
-  tags: columnsOf(dataset, "tags").map(taskOf),
+/** Every row, in order. Re-iterable: each time the record batches are read anew, and only one is held at a time. */
+export const rowsOf = (dataset: Dataset): Iterable<Example> => ({
+  *[Symbol.iterator]() {
+    const tasks = tasksOf(dataset)
+    for (const batch of dataset.recordBatches) yield* ExampleRows.rows(batch, tasks)
+  },
 })
-
-export const size = (dataset: Dataset): number => dataset.table.numRows
-
-/** Every row, in order. */
-export const rowsOf = (dataset: Dataset): ReadonlyArray<Example> => {
-  const column = (name: string) => {
-    const vector = dataset.table.getChild(name)
-    return vector === null ? undefined : [...vector]
-  }
-  const tasks = tasksOf(dataset)
-  const ids = column("id") as Array<string>
-  const origins = column("origin") as Array<string>
-  const texts = column("text") as Array<string> | undefined
-  const tokens = column("tokens") as Array<Arrow.Vector> | undefined
-  const labels = tasks.labels.map((task) => [task, column(labelColumn(task)) as Array<string | null>] as const)
-  const tags = tasks.tags.map((task) => [task, column(labelColumn(task)) as Array<Arrow.Vector | null>] as const)
-  const present = <A, B>(
-    columns: ReadonlyArray<readonly [string, Array<A | null>]>,
-    row: number,
-    to: (value: A) => B,
-  ) =>
-    Object.fromEntries(
-      columns.flatMap(([task, values]) => {
-        const value = values[row]
-        return value === null || value === undefined ? [] : [[task, to(value)] as const]
-      }),
-    )
-  return ids.map((id, row) => ({
-    id,
-    origin: origins[row]!,
-    ...(texts === undefined ? {} : { text: texts[row]! }),
-    ...(tokens === undefined ? {} : { tokens: [...tokens[row]!] as Array<string> }),
-    labels: present(labels, row, (label: string) => label),
-    tags: present(tags, row, (list: Arrow.Vector) => [...list] as Array<string>),
-  }))
-}
 
 /** The words of an example as one string: what duplicates and overlap are judged by, and what a text task reads. */
 export const textOf = (example: Example): string => example.text ?? (example.tokens ?? []).join(" ")
 
 /**
- * The same kind of dataset with other rows. Only for parts: it cannot make held-out data out of training data.
+ * The same kind of dataset with other rows, which are taken once, one by one. Only for parts: it cannot make held-out
+ * data out of training data.
  */
-export const withRows = <D extends Dataset>(dataset: D, rows: ReadonlyArray<Example>): D =>
+export const withRows = <D extends Dataset>(dataset: D, rows: Iterable<Example>): D =>
   fromRows(rows, tasksOf(dataset)) as D
 
-/** Rows that satisfy the predicate, in order. */
-export const filter = <D extends Dataset>(dataset: D, keep: (example: Example) => boolean): D =>
-  withRows(dataset, rowsOf(dataset).filter(keep))
+/** Rows that satisfy the predicate, in order; it is asked once a row. */
+export const filter = <D extends Dataset>(dataset: D, keep: (example: Example) => boolean): D => {
+  const { add, end } = builder(tasksOf(dataset))
+  for (const row of rowsOf(dataset)) if (keep(row)) add(row)
+  return end() as D
+}
 
-/** Sorted labels that occur for a task; for tags, every tag that occurs. */
+/** Sorted labels that occur for a task; for tags and label sets, every one that occurs. */
 export const labelsOf = (dataset: Dataset, task: string): ReadonlyArray<string> => {
   const seen = new Set<string>()
+  const { labels } = tasksOf(dataset)
+  if (labels.includes(task)) {
+    // A dictionary holds the labels that occur, and all record batches have the same.
+    const at = dataset.schema.fields.findIndex(({ name }) => name === ExampleColumns.taskColumn(task))
+    for (const batch of dataset.recordBatches) {
+      const { dictionary } = batch.data.children[at]!
+      return dictionary === undefined ? [] : [...ExampleRows.dictionaryOf(dictionary)].sort()
+    }
+    return []
+  }
   for (const row of rowsOf(dataset)) {
-    const label = own(row.labels, task)
-    if (label !== undefined) seen.add(label)
-    for (const tag of own(row.tags, task) ?? []) seen.add(tag)
+    for (const label of own(row.tags, task) ?? own(row.labelSets, task) ?? []) seen.add(label)
   }
   return [...seen].sort()
 }
 
 /** Fails unless the dataset has labels or tags for the task. */
 export const requireTask = (dataset: Dataset, task: string, where: string): Effect.Effect<void, InvalidData> => {
-  const { labels, tags } = tasksOf(dataset)
-  const known = [...labels, ...tags]
+  const known = namesOf(tasksOf(dataset))
   return known.includes(task)
     ? Effect.void
     : Effect.fail(
@@ -263,22 +242,52 @@ const notExamples = (got: string) =>
 const kind = <D extends Dataset>(part: string): Artifact.Kind<D> =>
   Artifact.make<D>({
     kind: `examples/${part}`,
-    write: (dataset) =>
-      Effect.sync(() => new Map([["data.arrow", Artifact.bytes(Arrow.tableToIPC(dataset.table, "file"))]])),
+    write: ({ schema, recordBatches }) =>
+      Effect.sync(() => {
+        // What is no dataset is found here, not where its bytes are asked for.
+        recordBatches[Symbol.iterator]()
+        const chunks = { [Symbol.iterator]: () => RecordBatchFile.chunks(schema, recordBatches) }
+        return new Map([["data.arrow", Artifact.chunks(chunks)]])
+      }),
     read: (files) =>
-      Artifact.readBytes(files, "data.arrow").pipe(
-        Effect.flatMap((content) =>
-          Effect.try({ try: () => Arrow.tableFromIPC(content), catch: (cause) => notExamples(String(cause)) }),
-        ),
-        // Bytes that are no Arrow file are read as a table without columns.
-        Effect.filterOrFail(
-          (table) => ["id", "origin"].every((name) => table.schema.fields.some((field) => field.name === name)),
-          (table) => notExamples(`columns ${Problem.list(table.schema.fields.map((field) => field.name)) || "none"}`),
-        ),
-        // The kind under which the files are kept says which part of the data they are.
-        Effect.map((table) => ({ table }) as unknown as D),
+      Effect.flatMap(Artifact.content(files, "data.arrow"), (content) =>
+        Effect.try({
+          // The kind under which the files are kept says which part of the data they are.
+          try: () => ofContent(content) as D,
+          catch: (cause) =>
+            cause instanceof ArtifactBroken
+              ? cause
+              : notExamples(cause instanceof Error ? cause.message : String(cause)),
+        }),
       ),
   })
+
+const ofContent = (content: Artifact.Content): Dataset => {
+  const sizeBytes = content._tag === "File" ? statSync(content.path).size : undefined
+  const inMemory = content._tag === "File" ? undefined : Artifact.joined(content)
+  /** A file is open while it is read. */
+  const opened = function* <A>(use: (bytes: RecordBatchFile.Bytes) => Iterable<A>) {
+    if (content._tag !== "File") return yield* use(RecordBatchFile.inMemory(inMemory!))
+    const handle = openSync(content.path, "r")
+    try {
+      yield* use(RecordBatchFile.ofHandle(handle))
+    } finally {
+      closeSync(handle)
+    }
+  }
+  const [index] = opened((bytes) => [RecordBatchFile.indexOf(bytes, sizeBytes ?? inMemory!.length)])
+  const { schema, recordBatches } = index!
+  if (!["id", "origin"].every((name) => schema.fields.some((field) => field.name === name))) {
+    throw notExamples(`columns ${Problem.list(schema.fields.map(({ name }) => name)) || "none"}`)
+  }
+  return {
+    schema,
+    size: recordBatches.reduce((sum, { rows }) => sum + rows, 0),
+    recordBatches: {
+      [Symbol.iterator]: () => opened((bytes) => RecordBatchFile.recordBatches(bytes, index!)),
+    },
+  }
+}
 
 /** Loaded, not yet split. */
 export const Examples: Artifact.Kind<Examples> = kind("all")
@@ -288,18 +297,39 @@ export const TrainExamples: Artifact.Kind<TrainExamples> = kind("train")
 export const HeldOutExamples: Artifact.Kind<HeldOutExamples> = kind("heldOut")
 
 /** Examples from rows: what loaders end with. */
-export const examples = (
-  rows: ReadonlyArray<Example>,
-  tasks: { readonly labels: ReadonlyArray<string>; readonly tags: ReadonlyArray<string> },
-): Examples => fromRows(rows, tasks) as Examples
+export const examples = (rows: Iterable<Example>, tasks: Tasks): Examples => fromRows(rows, tasks) as Examples
 
-/** Two parts of one dataset by row: what splits end with. */
+/** Parts of one dataset. */
+export type Parts<Names extends string> = { readonly train: TrainExamples } & {
+  readonly [N in Exclude<Names, "train">]: HeldOutExamples
+}
+
+/** Parts of one dataset by row: what splits end with. */
 export const parts = <Names extends string>(
   dataset: Examples,
-  rows: { readonly train: ReadonlyArray<Example> } & Readonly<Record<Names, ReadonlyArray<Example>>>,
-): { readonly train: TrainExamples } & { readonly [N in Exclude<Names, "train">]: HeldOutExamples } => {
+  rows: { readonly train: Iterable<Example> } & Readonly<Record<Names, Iterable<Example>>>,
+): Parts<Names> => {
   const tasks = tasksOf(dataset)
-  return Object.fromEntries(Object.entries(rows).map(([name, part]) => [name, fromRows(part, tasks)])) as unknown as {
-    readonly train: TrainExamples
-  } & { readonly [N in Exclude<Names, "train">]: HeldOutExamples }
+  const made = Object.entries<Iterable<Example>>(rows).map(([name, part]) => [name, fromRows(part, tasks)])
+  return Object.fromEntries(made) as Parts<Names>
+}
+
+/**
+ * Parts of one dataset, which is read once: every row goes to the part that is said for it, or to none.
+ *
+ * @param partOf the name of the row's part; `at` is its place in the dataset
+ */
+export const dealt = <const Names extends string>(
+  dataset: Examples,
+  names: ReadonlyArray<Names | "train">,
+  partOf: (at: number, row: Example) => Names | "train" | undefined,
+): Parts<Names> => {
+  const tasks = tasksOf(dataset)
+  const builders = new Map(names.map((name) => [name, builder(tasks)]))
+  let at = 0
+  for (const row of rowsOf(dataset)) {
+    const part = partOf(at++, row)
+    if (part !== undefined) builders.get(part)!.add(row)
+  }
+  return Object.fromEntries([...builders].map(([name, { end }]) => [name, end()])) as Parts<Names>
 }

@@ -51,8 +51,8 @@ export const decodeJson = <A, E>(
 export const entries = (
   content: Artifact.Content,
 ): Effect.Effect<ReadonlyMap<string, Safetensors.Entry>, SafetensorsBroken> =>
-  content._tag === "Bytes"
-    ? Safetensors.header(content.bytes).pipe(Effect.map((header) => header.entries))
+  content._tag !== "File"
+    ? Safetensors.header(Artifact.joined(content)).pipe(Effect.map((header) => header.entries))
     : Effect.scoped(Safetensors.open(content.path).pipe(Effect.map((reader) => reader.entries)))
 
 /** The named tensors, or all. */
@@ -62,7 +62,7 @@ export const tensors = (
 ): Effect.Effect<Safetensors.Tensors, SafetensorsBroken> =>
   content._tag === "File"
     ? Safetensors.read(content.path, names)
-    : Safetensors.decode(content.bytes).pipe(
+    : Safetensors.decode(Artifact.joined(content)).pipe(
         Effect.map(({ tensors: all }) =>
           names === undefined ? all : Object.fromEntries(names.map((name) => [name, all[name]!])),
         ),
@@ -79,7 +79,7 @@ export const onDisk = (
   return Effect.tryPromise({
     try: async () => {
       await mkdir(folder, { recursive: true })
-      await writeFile(path, content.bytes)
+      await writeFile(path, content._tag === "Bytes" ? content.bytes : content.chunks)
       return path
     },
     catch: (cause) =>

@@ -142,6 +142,14 @@ const newDimensions = (shape: Shape, vocab: number): Effect.Effect<Dimensions, E
     initializerRange: 0.02,
   })
 
+/** What a vocabulary is trained on: both texts of a pair. */
+function* textsOf(corpus: Dataset.Dataset): Generator<string, void, void> {
+  for (const row of Dataset.rowsOf(corpus)) {
+    yield Dataset.textOf(row)
+    if (row.pair !== undefined) yield row.pair
+  }
+}
+
 /**
  * A new BERT with random weights (normal with a standard deviation of 0.02, upstream's convention) and a WordPiece
  * vocabulary trained on the corpus. `intermediate` is 4 · hidden and `maxTokens` 128 unless given.
@@ -168,8 +176,7 @@ export const fromScratch = Step.make({
     })
   },
   run: Effect.fnUntraced(function* ({ corpus, vocabularySize, seed, ...shape }) {
-    const texts = Dataset.rowsOf(corpus).map(Dataset.textOf)
-    const json = yield* WordPieceTrainer.train(texts, { vocabularySize })
+    const json = yield* WordPieceTrainer.train(textsOf(corpus), { vocabularySize })
     const positions = positionsOf(shape)
     const settings = {
       do_lower_case: true,

@@ -131,7 +131,7 @@ const encode = Effect.fnUntraced(function* ({
     const expected = "patterns that leave a group of the encoder"
     return yield* new PipelineInvalid({ where: `${step}, groups`, expected, got: JSON.stringify(groups), advice: "" })
   }
-  const rows = Dataset.rowsOf(examples)
+  const rows = [...Dataset.rowsOf(examples)]
   const { origin, vectors: found } = yield* vectors(encoder, { groups: chosen, pooling }, rows, (done) =>
     emit({ _tag: "progressed", step, done, of: rows.length, unit: "examples" }),
   )

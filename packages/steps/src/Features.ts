@@ -49,21 +49,26 @@ const kept = new Set(["id", "origin", "label"])
 
 /** The dataset's ids and labels with these vectors; still of the dataset's part. */
 export const make = (
-  { table }: Dataset.Dataset,
+  { schema: given, size, recordBatches }: Dataset.Dataset,
   origin: Origin,
   vectors: Readonly<Record<Group.Group, Matrix>>,
 ): Features => {
-  const columns = Object.entries(vectors).map(([group, { examples, hidden, data }]) => {
+  const columns = Object.entries(vectors).map(([group, { hidden, data }]) => {
     const item = new Arrow.Field("item", new Arrow.Float32(), false)
     const type = new Arrow.FixedSizeList(hidden, item)
-    const child = Arrow.makeData({ type: item.type, length: data.length, nullCount: 0, data })
     return {
       field: new Arrow.Field(FeatureModel.outputOf(group), type, false),
-      data: Arrow.makeData({ type, length: examples, nullCount: 0, child }),
+      part: (from: number, to: number): Arrow.Data => {
+        const values = data.subarray(from * hidden, to * hidden)
+        const child = Arrow.makeData({ type: item.type, length: values.length, nullCount: 0, data: values })
+        return Arrow.makeData({ type, length: to - from, nullCount: 0, child })
+      },
     }
   })
-  const labels = table.schema.fields.filter((field) => kept.has(field.metadata.get("thaw.role") ?? ""))
-  const fields = [...labels, ...columns.map(({ field }) => field as Arrow.Field)]
+  const labels = given.fields.flatMap((field, at) =>
+    kept.has(field.metadata.get("thaw.role") ?? "") ? [{ field, at }] : [],
+  )
+  const fields = [...labels.map(({ field }) => field), ...columns.map(({ field }) => field as Arrow.Field)]
   const schema = new Arrow.Schema(
     fields,
     new Map([
@@ -71,42 +76,27 @@ export const make = (
       [keys.pooling, origin.pooling],
     ]),
   )
-  const struct = Arrow.makeData({
-    type: new Arrow.Struct(fields),
-    length: table.numRows,
-    nullCount: 0,
-    children: [
-      ...labels.map(({ name }) => whole(table.getChild(name)!)),
-      ...columns.map(({ data }) => data as Arrow.Data),
-    ],
+  let from = 0
+  const batches = Array.from(recordBatches, ({ numRows, data }) => {
+    const to = from + numRows
+    const children = [...labels.map(({ at }) => data.children[at]!), ...columns.map(({ part }) => part(from, to))]
+    from = to
+    const type = new Arrow.Struct(fields)
+    return new Arrow.RecordBatch(schema, Arrow.makeData({ type, length: numRows, nullCount: 0, children }))
   })
-  return { table: new Arrow.Table(schema, new Arrow.RecordBatch(schema, struct)) }
+  return { schema, size, recordBatches: batches }
 }
 
-/** A column in one piece, as datasets and features are written. */
-const whole = (column: Arrow.Vector): Arrow.Data => {
-  const [data] = column.data
-  if (data === undefined || column.data.length > 1) {
-    throw new ArtifactBroken({
-      where: "features",
-      expected: "a table of one record batch",
-      got: String(column.data.length),
-      advice: "",
-    })
-  }
-  return data
-}
-
-export const originOf = ({ table: { schema } }: Features): Origin => ({
+export const originOf = ({ schema }: Pick<Features, "schema">): Origin => ({
   encoder: schema.metadata.get(keys.encoder)!,
   // What was written is what is read: the artifact's hash was checked.
   pooling: schema.metadata.get(keys.pooling) as FeatureModel.Pooled,
 })
 
 /** Groups whose vectors there are, bottom to top. */
-export const groupsOf = ({ table }: Features): ReadonlyArray<Group.Group> => {
+export const groupsOf = ({ schema }: Pick<Features, "schema">): ReadonlyArray<Group.Group> => {
   const prefix = FeatureModel.outputOf("")
-  return table.schema.fields.flatMap(({ name }) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []))
+  return schema.fields.flatMap(({ name }) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []))
 }
 
 /**
@@ -115,9 +105,10 @@ export const groupsOf = ({ table }: Features): ReadonlyArray<Group.Group> => {
  * @param where names the step, for messages
  */
 export const matrix = (features: Features, group: Group.Group, where: string): Effect.Effect<Matrix, InvalidData> => {
-  const column = features.table.getChild(FeatureModel.outputOf(group))
+  const name = FeatureModel.outputOf(group)
+  const at = features.schema.fields.findIndex((field) => field.name === name)
   const groups = groupsOf(features)
-  if (column === null) {
+  if (at < 0) {
     return Effect.fail(
       new InvalidData({
         where: `${where}, group`,
@@ -127,10 +118,16 @@ export const matrix = (features: Features, group: Group.Group, where: string): E
       }),
     )
   }
-  const list = whole(column)
-  const { listSize: hidden } = list.type as Arrow.FixedSizeList
-  const values = list.children[0]!.values as Float32Array
-  return Effect.succeed({ examples: list.length, hidden, data: values.subarray(0, list.length * hidden) })
+  const { listSize: hidden } = features.schema.fields[at]!.type as Arrow.FixedSizeList
+  const parts = Array.from(features.recordBatches, ({ data }) => {
+    const { length, children } = data.children[at]!
+    return (children[0]!.values as Float32Array).subarray(0, length * hidden)
+  })
+  const [first] = parts
+  if (parts.length === 1) return Effect.succeed({ examples: features.size, hidden, data: first! })
+  const whole = new Float32Array(features.size * hidden)
+  parts.reduce((from, part) => (whole.set(part, from), from + part.length), 0)
+  return Effect.succeed({ examples: features.size, hidden, data: whole })
 }
 
 /** The vector of one example. */
@@ -143,19 +140,24 @@ const notFeatures = (got: string) =>
 const kind = <F extends Features>(part: string): Artifact.Kind<F> =>
   Artifact.make<F>({
     kind: `features/${part}`,
-    write: ({ table }) => Effect.sync(() => new Map([["data.arrow", Artifact.bytes(Arrow.tableToIPC(table, "file"))]])),
+    write: ({ schema, recordBatches }) =>
+      Effect.sync(() => {
+        const table = new Arrow.Table(schema, [...recordBatches])
+        return new Map([["data.arrow", Artifact.bytes(Arrow.tableToIPC(table, "file"))]])
+      }),
     read: (files) =>
       Artifact.readBytes(files, "data.arrow").pipe(
         Effect.flatMap((content) =>
           Effect.try({ try: () => Arrow.tableFromIPC(content), catch: (cause) => notFeatures(String(cause)) }),
         ),
         Effect.filterOrFail(
-          (table) =>
-            groupsOf({ table }).length > 0 && Object.values(keys).every((key) => table.schema.metadata.has(key)),
+          (table) => groupsOf(table).length > 0 && Object.values(keys).every((key) => table.schema.metadata.has(key)),
           (table) => notFeatures(`columns ${Problem.list(table.schema.fields.map(({ name }) => name)) || "none"}`),
         ),
         // The kind under which the files are kept says which part of the data they are.
-        Effect.map((table) => ({ table }) as unknown as F),
+        Effect.map(
+          ({ schema, numRows, batches }) => ({ schema, size: numRows, recordBatches: batches }) as unknown as F,
+        ),
       ),
   })
 

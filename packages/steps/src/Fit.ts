@@ -39,7 +39,7 @@ export const kind = Artifact.json("classifier", Classifier)
 
 /** The examples that carry the task's label, by row. */
 const labelled = (features: Features.Features, task: string) =>
-  Dataset.rowsOf(features).flatMap(({ id, labels }, row) =>
+  Array.from(Dataset.rowsOf(features)).flatMap(({ id, labels }, row) =>
     Object.hasOwn(labels, task) ? [{ id, row, label: labels[task]! }] : [],
   )
 

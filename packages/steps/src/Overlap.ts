@@ -2,6 +2,7 @@
  * Overlap: held-out texts that also occur in training, by normalised text. Scores on them measure memory.
  */
 import * as Dataset from "@thaw/core/Dataset"
+import { Fingerprints } from "@thaw/core/Fingerprints"
 import * as NormalisedText from "./NormalisedText.ts"
 
 export interface Overlap {
@@ -15,21 +16,29 @@ export interface Overlap {
 }
 
 export const between = (train: Dataset.Dataset, heldOut: Dataset.Dataset): Overlap => {
-  const trainIds = new Map<string, string>()
-  for (const row of Dataset.rowsOf(train)) {
-    const text = NormalisedText.ofExample(row)
-    if (!trainIds.has(text)) trainIds.set(text, row.id)
+  // Of the texts only fingerprints are held: training may be larger than memory.
+  const places = new Fingerprints()
+  let place = 0
+  for (const row of Dataset.rowsOf(train)) places.add(NormalisedText.ofExample(row), place++)
+  let shared = 0
+  let first: (Omit<NonNullable<Overlap["first"]>, "trainId"> & { readonly place: number }) | undefined
+  for (const row of Dataset.rowsOf(heldOut)) {
+    const found = places.get(NormalisedText.ofExample(row))
+    if (found === -1) continue
+    shared++
+    first ??= { heldOutId: row.id, place: found, text: Dataset.textOf(row) }
   }
-  const held = Dataset.rowsOf(heldOut)
-  const shared = held.flatMap((row) => {
-    const trainId = trainIds.get(NormalisedText.ofExample(row))
-    return trainId === undefined ? [] : [{ heldOutId: row.id, trainId, text: Dataset.textOf(row) }]
-  })
-  const [first] = shared
+  const all = Dataset.size(heldOut)
   return {
-    shared: shared.length,
-    heldOut: held.length,
-    share: held.length === 0 ? 0 : shared.length / held.length,
-    ...(first === undefined ? {} : { first }),
+    shared,
+    heldOut: all,
+    share: all === 0 ? 0 : shared / all,
+    ...(first && { first: { heldOutId: first.heldOutId, trainId: idAt(train, first.place), text: first.text } }),
   }
+}
+
+const idAt = (dataset: Dataset.Dataset, place: number): string => {
+  let at = 0
+  for (const { id } of Dataset.rowsOf(dataset)) if (at++ === place) return id
+  return ""
 }

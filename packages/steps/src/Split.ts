@@ -61,7 +61,7 @@ export const stratified = Step.make({
       })
     }
     if (by !== undefined) yield* Dataset.requireTask(examples, by, where)
-    const rows = deal(Dataset.rowsOf(examples), { validation, test, by, seed })
+    const rows = deal([...Dataset.rowsOf(examples)], { validation, test, by, seed })
     yield* requireFilled(where, "validation", validation, rows)
     yield* requireFilled(where, "test", test, rows)
     return Dataset.parts(examples, rows)
@@ -98,9 +98,9 @@ export const given = Step.make({
         advice: 'Pass overlap: "dropFromTrain" to leave them out of training.',
       })
     }
-    const testRows = Dataset.rowsOf(test)
+    const testRows = [...Dataset.rowsOf(test)]
     const testTexts = new Set(testRows.map(NormalisedText.ofExample))
-    const own = Dataset.rowsOf(train).filter((row) => !testTexts.has(NormalisedText.ofExample(row)))
+    const own = [...Dataset.rowsOf(train)].filter((row) => !testTexts.has(NormalisedText.ofExample(row)))
     const dealt = deal(own, { validation, test: 0, by: undefined, seed })
     yield* requireFilled(where, "validation", validation, dealt)
     yield* requireTrained(where, dealt.train, testRows)

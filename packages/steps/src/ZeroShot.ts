@@ -32,7 +32,7 @@ export const scores = Effect.fnUntraced(function* (
     return yield* new InvalidData({ where: `${where}, descriptions`, expected, got, advice: "" })
   }
   yield* Dataset.requireTask(test, task, `${where}, task ${task}`)
-  const rows = Dataset.rowsOf(test).filter((row) => Object.hasOwn(row.labels, task))
+  const rows = [...Dataset.rowsOf(test)].filter((row) => Object.hasOwn(row.labels, task))
   yield* Evaluation.requireExamples(rows.length, task, where)
   for (const { id, labels: own } of rows) {
     if (labels.includes(own[task]!)) continue

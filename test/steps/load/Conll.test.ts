@@ -8,8 +8,9 @@ type Options = Omit<Parameters<typeof Load.conll.run>[0], "path">
 
 const entities: Options = { tags: { entities: 1 } }
 
-const load = async (content: string, options: Options = entities) =>
-  Dataset.rowsOf(await outcome(Load.conll.run({ path: file("news.conll", content), ...options })))
+const load = async (content: string, options: Options = entities) => [
+  ...Dataset.rowsOf(await outcome(Load.conll.run({ path: file("news.conll", content), ...options }))),
+]
 
 describe("Load.conll", () => {
   it("reads sentences with labels and ids from their comments", async () => {

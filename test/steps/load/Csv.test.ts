@@ -8,8 +8,9 @@ type Options = Omit<Parameters<typeof Load.csv.run>[0], "path">
 
 const topic: Options = { text: "text", label: "topic" }
 
-const load = async (content: string | Uint8Array, options: Options = topic, name = "topics.csv") =>
-  Dataset.rowsOf(await outcome(Load.csv.run({ path: file(name, content), ...options })))
+const load = async (content: string | Uint8Array, options: Options = topic, name = "topics.csv") => [
+  ...Dataset.rowsOf(await outcome(Load.csv.run({ path: file(name, content), ...options }))),
+]
 
 const error = (content: string | Uint8Array, options: Options = topic) =>
   failure(Load.csv.run({ path: file("topics.csv", content), ...options }))

@@ -9,8 +9,9 @@ type Options = Omit<Parameters<typeof Load.jsonl.run>[0], "path">
 const mood: Options = { text: "text", label: "mood" }
 const tagged: Options = { tokens: "tokens", tags: { entities: "ner" } }
 
-const load = async (content: string, options: Options = mood) =>
-  Dataset.rowsOf(await outcome(Load.jsonl.run({ path: file("moods.jsonl", content), ...options })))
+const load = async (content: string, options: Options = mood) => [
+  ...Dataset.rowsOf(await outcome(Load.jsonl.run({ path: file("moods.jsonl", content), ...options }))),
+]
 
 const lines = (...rows: ReadonlyArray<unknown>) => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
 

@@ -192,6 +192,8 @@ export const make = Effect.fnUntraced(function* (
   const stage = Effect.fnUntraced(function* (content: Artifact.Content, to: string) {
     if (content._tag === "Bytes") {
       yield* disk(store, "room to write", () => fs.writeFile(to, content.bytes, { flag: "wx" }))
+    } else if (content._tag === "Chunks") {
+      yield* disk(store, "room to write", () => fs.writeFile(to, content.chunks, { flag: "wx" }))
     } else {
       const from = resolve(content.path)
       const found = yield* disk(from, "a readable file", () => fs.lstat(from))

@@ -20,30 +20,45 @@ export interface Facts {
 }
 
 export const of = (dataset: Dataset.Dataset): Facts => {
-  const rows = Dataset.rowsOf(dataset)
-  const { labels, tags } = Dataset.tasksOf(dataset)
-  const tasks = [...labels, ...tags]
-  const lengths = rows.map((row) => (row.tokens ?? Dataset.textOf(row).split(/\s+/)).length)
-  const words = lengths.reduce((sum, length) => sum + length, 0)
-  const carries = (row: Dataset.Example, task: string) =>
-    Object.hasOwn(row.labels, task) || Object.hasOwn(row.tags, task)
-  const count = (...wanted: ReadonlyArray<string>) =>
-    rows.filter((row) => wanted.every((task) => carries(row, task))).length
-  const different = (task: string) =>
-    new Set(rows.flatMap((row) => (Object.hasOwn(row.labels, task) ? [row.labels[task]!] : (row.tags[task] ?? []))))
-      .size
-  const byTask = <A>(of: (task: string) => A): Readonly<Record<string, A>> =>
-    Object.fromEntries(tasks.map((task) => [task, of(task)]))
-  return {
-    tasks: byTask((task) => ({
-      examples: count(task),
-      words: Uint32Array.from(lengths.filter((_, at) => carries(rows[at]!, task))),
-      labels: different(task),
-    })),
-    together: byTask((task) => byTask((other) => count(task, other))),
-    examples: rows.length,
-    words: rows.length === 0 ? 0 : words / rows.length,
+  const { labels, tags, labelSets = [], scores = [] } = Dataset.tasksOf(dataset)
+  const tasks = [...labels, ...tags, ...labelSets, ...scores]
+  const counts = tasks.map(() => tasks.map(() => 0))
+  const different = tasks.map(() => new Set<string>())
+  const lengths = tasks.map((): Array<number> => [])
+  let words = 0
+  for (const row of Dataset.rowsOf(dataset)) {
+    const length = (row.tokens ?? Dataset.textOf(row).split(/\s+/)).length
+    words += length
+    const carried = tasks.flatMap((task, at) => (valuesOf(row, task) === undefined ? [] : [at]))
+    for (const at of carried) {
+      lengths[at]!.push(length)
+      for (const value of valuesOf(row, tasks[at]!)!) different[at]!.add(value)
+      for (const other of carried) counts[at]![other]!++
+    }
   }
+  const byTask = <A>(of: (at: number) => A): Readonly<Record<string, A>> =>
+    Object.fromEntries(tasks.map((task, at) => [task, of(at)]))
+  return {
+    tasks: byTask((at) => ({
+      examples: counts[at]![at]!,
+      words: Uint32Array.from(lengths[at]!),
+      labels: different[at]!.size,
+    })),
+    together: byTask((at) => byTask((other) => counts[at]![other]!)),
+    examples: dataset.size,
+    words: dataset.size === 0 ? 0 : words / dataset.size,
+  }
+}
+
+/** Labels that an example carries for a task; undefined where it says nothing about it. */
+const valuesOf = (
+  { labels, tags, labelSets = {}, scores = {} }: Dataset.Example,
+  task: string,
+): ReadonlyArray<string> | undefined => {
+  if (Object.hasOwn(labels, task)) return [labels[task]!]
+  if (Object.hasOwn(tags, task)) return tags[task]
+  if (Object.hasOwn(labelSets, task)) return labelSets[task]
+  return Object.hasOwn(scores, task) ? [] : undefined
 }
 
 /** What gives the data of a phase's field: one and the same `source` for fields that read one dataset. */

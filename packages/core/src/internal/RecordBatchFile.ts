@@ -1,0 +1,140 @@
+/**
+ * Arrow IPC files, a record batch at a time: written as chunks of bytes, read through a file handle.
+ *
+ * ```
+ * ARROW1\0\0 │ dictionaries │ record batch │ record batch │ … │ end │ footer with the schema │ its length │ ARROW1
+ * ```
+ *
+ * What stands before the footer is a stream of messages, so whoever knows where a message starts can read from there on.
+ * Nothing larger than a record batch is held.
+ */
+import * as fs from "node:fs"
+import * as Arrow from "apache-arrow"
+
+/** Bytes that are read from anywhere: a file, or memory. */
+export interface Bytes {
+  /** What stands between these positions; shorter where the end comes first. */
+  readonly read: (from: number, to: number) => Uint8Array
+}
+
+export const inMemory = (bytes: Uint8Array): Bytes => ({ read: (from, to) => bytes.subarray(from, to) })
+
+/** Of an open file. */
+export const ofHandle = (handle: number): Bytes => ({
+  read: (from, to) => {
+    const bytes = new Uint8Array(to - from)
+    let filled = 0
+    while (filled < bytes.length) {
+      const count = fs.readSync(handle, bytes, filled, bytes.length - filled, from + filled)
+      if (count === 0) return bytes.subarray(0, filled)
+      filled += count
+    }
+    return bytes
+  },
+})
+
+/** Where the parts of a file stand. */
+export interface Index {
+  readonly schema: Arrow.Schema
+  /** The end of the dictionaries, where the first record batch starts. */
+  readonly start: number
+  readonly recordBatches: ReadonlyArray<{ readonly from: number; readonly to: number; readonly rows: number }>
+}
+
+const magic = new TextEncoder().encode("ARROW1\0\0")
+const endsEarly = "a file that ends early"
+
+/** Throws on bytes that are no Arrow IPC file of ours: dictionaries stand before the first record batch. */
+export const indexOf = (bytes: Bytes, sizeBytes: number): Index => {
+  const head = bytes.read(0, magic.length)
+  if (Buffer.compare(head, magic) !== 0) throw new Error("other bytes")
+  const recordBatches: Array<Index["recordBatches"][number]> = []
+  let start = magic.length
+  let at = magic.length
+  while (true) {
+    const [continuation, length] = int32s(bytes.read(at, at + 8))
+    if (continuation !== -1 || length === undefined) throw new Error(endsEarly)
+    at += 8
+    if (length === 0) break
+    const encoded = bytes.read(at, at + length)
+    if (encoded.length < length) throw new Error(endsEarly)
+    const message = Arrow.Message.decode(encoded)
+    const to = at + length + message.bodyLength
+    if (message.isRecordBatch()) recordBatches.push({ from: at - 8, to, rows: message.header().length })
+    else start = to
+    at = to
+  }
+  // The footer names the dictionaries by their place in the file: what stands before the first record batch, and the
+  // footer, are a file without rows.
+  const schema = Arrow.RecordBatchReader.from(Buffer.concat([bytes.read(0, start), bytes.read(at, sizeBytes)])).open()
+    .schema as Arrow.Schema | undefined
+  if (schema === undefined) throw new Error(endsEarly)
+  return { schema, start, recordBatches }
+}
+
+const int32s = (bytes: Uint8Array): ReadonlyArray<number> => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Array.from({ length: bytes.length >> 2 }, (_, at) => view.getInt32(4 * at, true))
+}
+
+/** Every record batch, in order, each read when it is asked for. They share their dictionaries. */
+export function* recordBatches(bytes: Bytes, index: Index): Generator<Arrow.RecordBatch, void, void> {
+  const messages = function* () {
+    yield schemaMessage(index.schema)
+    if (index.start > magic.length) yield bytes.read(magic.length, index.start)
+    for (const { from, to } of index.recordBatches) yield bytes.read(from, to)
+  }
+  // An iterable of chunks is read as one stream: a chunk when the one before is used up.
+  if (index.recordBatches.length > 0) yield* Arrow.RecordBatchReader.from(messages()) as Iterable<Arrow.RecordBatch>
+}
+
+/** As streams open: −1, the length of what follows, the schema, all in multiples of 8 bytes. */
+const schemaMessage = (schema: Arrow.Schema): Uint8Array => {
+  const encoded = Arrow.Message.encode(Arrow.Message.from(schema))
+  const length = Math.ceil(encoded.length / 8) * 8
+  const message = Buffer.alloc(8 + length)
+  message.writeInt32LE(-1, 0)
+  message.writeInt32LE(length, 4)
+  message.set(encoded, 8)
+  return message
+}
+
+/** Keeps what is written until it is taken, instead of all of it until the end. */
+class Writer extends Arrow.RecordBatchFileWriter {
+  private kept: Array<Uint8Array> = []
+  protected override _write(chunk: ArrayBufferView): this {
+    if (!this._started) return this
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    if (bytes.length > 0) this.kept.push(bytes)
+    this._position += bytes.length
+    return this
+  }
+  taken(): Uint8Array {
+    const bytes = Buffer.concat(this.kept)
+    this.kept = []
+    return bytes
+  }
+}
+
+/** A file of these record batches, chunk by chunk. Equal record batches give equal bytes. */
+export function* chunks(schema: Arrow.Schema, batches: Iterable<Arrow.RecordBatch>): Generator<Uint8Array, void, void> {
+  const writer = new Writer()
+  writer.reset(undefined, schema)
+  for (const batch of batches) {
+    writer.write(batch)
+    yield writer.taken()
+  }
+  writer.finish()
+  yield writer.taken()
+}
+
+/** One message after the other, as they stand in a file: of record batches without dictionaries. */
+export const messages = (schema: Arrow.Schema): ((batch: Arrow.RecordBatch) => Uint8Array) => {
+  const writer = new Writer()
+  writer.reset(undefined, schema)
+  writer.taken()
+  return (batch) => {
+    writer.write(batch)
+    return writer.taken()
+  }
+}
