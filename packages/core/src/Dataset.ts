@@ -86,26 +86,26 @@ const namesOf = ({ labels, tags, labelSets = [], scores = [] }: Tasks): Readonly
 ]
 
 /** Takes rows one by one and gives a dataset at the end. */
-interface Builder {
+export interface Collector {
   readonly add: (row: Example) => void
   readonly end: () => Dataset
 }
 
-/** Throws `InvalidData` as `fromRows` does, at the row. */
-const builder = (tasks: Tasks): Builder => {
+/** For rows that come one by one. Throws `InvalidData` as `fromRows` does, at the row. */
+export const collector = (tasks: Tasks): Collector => {
   checkTasks(tasks)
   let form: ExampleColumns.Form | undefined
-  let collector: ExampleColumns.Collector | undefined
+  let columns: ExampleColumns.Collector | undefined
   const ids = new Fingerprints()
   return {
     add: (row) => {
       form ??= row.tokens !== undefined ? "tokens" : row.pair !== undefined ? "text and pair" : "text"
-      collector ??= ExampleColumns.collector(form, tasks)
+      columns ??= ExampleColumns.collector(form, tasks)
       checkRow(row, form)
       if (ids.add(row.id, 0) !== -1) refuse(row, "an id of its own", "one that an earlier example has")
-      collector.add(row)
+      columns.add(row)
     },
-    end: () => (collector ?? ExampleColumns.collector("text", tasks)).end(),
+    end: () => (columns ?? ExampleColumns.collector("text", tasks)).end(),
   }
 }
 
@@ -117,7 +117,7 @@ const builder = (tasks: Tasks): Builder => {
  * @param tasks columns to make, also when no row has a value
  */
 export const fromRows = (rows: Iterable<Example>, tasks: Tasks): Dataset => {
-  const { add, end } = builder(tasks)
+  const { add, end } = collector(tasks)
   for (const row of rows) add(row)
   return end()
 }
@@ -197,7 +197,7 @@ export const withRows = <D extends Dataset>(dataset: D, rows: Iterable<Example>)
 
 /** Rows that satisfy the predicate, in order; it is asked once a row. */
 export const filter = <D extends Dataset>(dataset: D, keep: (example: Example) => boolean): D => {
-  const { add, end } = builder(tasksOf(dataset))
+  const { add, end } = collector(tasksOf(dataset))
   for (const row of rowsOf(dataset)) if (keep(row)) add(row)
   return end() as D
 }
@@ -325,11 +325,11 @@ export const dealt = <const Names extends string>(
   partOf: (at: number, row: Example) => Names | "train" | undefined,
 ): Parts<Names> => {
   const tasks = tasksOf(dataset)
-  const builders = new Map(names.map((name) => [name, builder(tasks)]))
+  const collectors = new Map(names.map((name) => [name, collector(tasks)]))
   let at = 0
   for (const row of rowsOf(dataset)) {
     const part = partOf(at++, row)
-    if (part !== undefined) builders.get(part)!.add(row)
+    if (part !== undefined) collectors.get(part)!.add(row)
   }
-  return Object.fromEntries([...builders].map(([name, { end }]) => [name, end()])) as Parts<Names>
+  return Object.fromEntries([...collectors].map(([name, { end }]) => [name, end()])) as Parts<Names>
 }

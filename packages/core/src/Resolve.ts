@@ -14,7 +14,7 @@ import { SourceUnreadable } from "./Errors.ts"
 import type { ArtifactBroken, StepFailed } from "./Errors.ts"
 import * as Problem from "./Problem.ts"
 import { Runner } from "./Runner.ts"
-import type * as Source from "./Source.ts"
+import * as Source from "./Source.ts"
 
 /** The outputs of a finished step run by name. */
 export type References = Readonly<Record<string, Artifact.Reference>>
@@ -87,19 +87,40 @@ export const locate = (written: string, setting: Setting): Source.Located => ({
   written,
 })
 
-/** SHA-256 of a file's bytes, or of the sorted names and hashes of every file below a folder (links are followed). */
+/**
+ * SHA-256 of a file's bytes, or of the sorted names and hashes of every file below a folder (links are followed), or of
+ * all files that a source of files stands for.
+ */
 const contentHash = Effect.fnUntraced(function* (source: Source.Source, located: Source.Located, where: string) {
-  const entry = yield* attempt(where, located, source.form, () => stat(located.path))
-  const right = source.form === "file" ? entry.isFile() : entry.isDirectory()
+  if (source.form === "files") {
+    const files = yield* attempt(where, located, "folder", () => Source.shards(located))
+    if (files.length === 0) {
+      return yield* new SourceUnreadable({
+        where,
+        expected: `files at ${located.path}`,
+        got: "none",
+        advice: "Names that start with a dot or an underscore do not count.",
+      })
+    }
+    if (files.length > 1 || files[0]!.path !== located.path) {
+      return yield* attempt(where, located, "files", async () => {
+        const hash = createHash("sha256")
+        for (const { path: file } of files) hash.update(`${path.basename(file)}\0${await hashFile(file)}\n`)
+        return hash.digest("hex")
+      })
+    }
+  }
+  const entry = yield* attempt(where, located, source.form === "folder" ? "folder" : "file", () => stat(located.path))
+  const right = source.form !== "folder" ? entry.isFile() : entry.isDirectory()
   if (!right) {
     return yield* new SourceUnreadable({
       where,
-      expected: `a ${source.form} at ${located.path}`,
+      expected: `a ${source.form === "folder" ? "folder" : "file"} at ${located.path}`,
       got: entry.isDirectory() ? "a folder" : entry.isFile() ? "a file" : "something else",
       advice: "",
     })
   }
-  if (source.form === "file") return yield* attempt(where, located, "file", () => hashFile(located.path))
+  if (source.form !== "folder") return yield* attempt(where, located, "file", () => hashFile(located.path))
   return yield* attempt(where, located, "folder", async () => {
     const hash = createHash("sha256")
     for (const name of (await filesBelow(located.path, "", [])).sort()) {

@@ -1,104 +1,198 @@
 /**
- * A draft: an example as a loader found it, before it has an id. Every loader ends with `Draft.examples`.
+ * A draft: an example as a loader found it, before it has an id. Every loader ends with `Draft.examples`, which takes
+ * drafts as they are read: neither the file nor the examples need fit in memory.
  *
  * An example's id is the one the file gives. Where none is named it is derived from content: a hash of the normalised
- * text, with the number of the occurrence where the same text stands in the file more than once. So adding rows
+ * text, with the number of the occurrence where the same text stands in the files more than once. So adding rows
  * elsewhere changes no id.
  */
 import * as Dataset from "@thaw/core/Dataset"
-import { InvalidData, PipelineInvalid } from "@thaw/core/Errors"
-import type * as Source from "@thaw/core/Source"
+import { InvalidData, PipelineInvalid, SourceUnreadable } from "@thaw/core/Errors"
+import { Fingerprints } from "@thaw/core/Fingerprints"
+import * as Source from "@thaw/core/Source"
 import { Effect } from "effect"
 import * as NormalisedText from "../NormalisedText.ts"
 import * as SourceText from "./SourceText.ts"
+import * as TagColumn from "./TagColumn.ts"
 
 export interface Draft extends Omit<Dataset.Example, "id" | "origin"> {
   /** Where the example starts in its file, counted from 1. */
-  readonly line: number
+  readonly place: number
+  /** Where a tag stands, for files with a line a token; `place` where absent. */
+  readonly placeOfTag?: (at: number) => number
   /** What the file gives as its id; absent when no id was asked for. */
   readonly id?: string
 }
 
-export interface Tasks {
-  readonly labels: ReadonlyArray<string>
-  readonly tags: ReadonlyArray<string>
+/** A way to read files of one format. */
+export interface Format {
+  /** What its places count. */
+  readonly unit: "line" | "row"
+  /** Drafts of one file, many at a time, tags as the file has them. Reads anew at each call; throws the errors below. */
+  readonly read: (source: Source.Located) => AsyncIterable<ReadonlyArray<Draft>>
+  /** Fails on what shows only when all files are read. */
+  readonly end?: (source: Source.Located) => void
 }
+
+/** Drafts of several examples at once, so that whoever reads them waits seldom. */
+export const atOnce = 1024
+
+type Failure = InvalidData | PipelineInvalid | SourceUnreadable
+
+const isFailure = (cause: unknown): cause is Failure =>
+  cause instanceof InvalidData || cause instanceof PipelineInvalid || cause instanceof SourceUnreadable
 
 /**
- * Task → column from `labels: { task: column }` and the short form `label: column`, whose task has the column's name.
+ * The examples of one file, of the files in a folder or of those that a glob names, in the order of their names.
+ *
+ * Fails when a task is named twice, when there is no example, and on an example without words or without an id of its
+ * own.
  */
-export const labelColumns = (
-  label: string | undefined,
-  labels: Readonly<Record<string, string>> | undefined,
-): ReadonlyArray<readonly [task: string, column: string]> => [
-  ...(label === undefined ? [] : [[label, label] as const]),
-  ...Object.entries(labels ?? {}),
-]
+export const examples = (
+  source: Source.Located,
+  format: Format,
+  tasks: Dataset.Tasks,
+): Effect.Effect<Dataset.Examples, Failure> =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      requireOnce(source, tasks)
+      const files = await Source.shards(source)
+      const normalisers = await normalisersOf(files, format, tasks.tags, signal)
+      const collector = Dataset.collector(tasks)
+      const identities = new Identities()
+      for (const file of files) {
+        identities.enter(file)
+        for await (const drafts of format.read(file)) {
+          signal.throwIfAborted()
+          for (const draft of drafts) collector.add(exampleOf(draft, file, format, identities, normalisers))
+        }
+      }
+      format.end?.(source)
+      if (identities.count === 0) throw await nothing(source, files, format)
+      return collector.end() as Dataset.Examples
+    },
+    catch: (cause) => cause,
+  }).pipe(
+    Effect.catch((cause) => {
+      if (cause instanceof SourceText.NoText)
+        return Effect.flatMap(
+          Effect.promise(() => cause.describe()),
+          Effect.fail,
+        )
+      return isFailure(cause) ? Effect.fail(cause) : Effect.die(cause)
+    }),
+  )
 
-/** Fails when a task is named twice, e.g. in `label` and in `labels`, or in `labels` and in `tags`. */
-const requireOnce = (source: Source.Located, { labels, tags }: Tasks): Effect.Effect<void, PipelineInvalid> => {
-  const names = [...labels, ...tags]
+const requireOnce = (source: Source.Located, { labels, tags, labelSets = [], scores = [] }: Dataset.Tasks): void => {
+  const names = [...labels, ...tags, ...labelSets, ...scores]
   const twice = names.find((name, index) => names.indexOf(name) !== index)
-  return twice === undefined
-    ? Effect.void
-    : Effect.fail(
-        new PipelineInvalid({
-          where: source.written,
-          expected: "every task to be named once",
-          got: `${JSON.stringify(twice)} twice`,
-          advice: "",
-        }),
-      )
+  if (twice === undefined) return
+  throw new PipelineInvalid({
+    where: source.written,
+    expected: "every task to be named once",
+    got: `${JSON.stringify(twice)} twice`,
+    advice: "",
+  })
 }
 
-/** Fails when a file that is not empty holds no example. */
-export const requireSome = (source: Source.Located, found: ReadonlyArray<unknown>): Effect.Effect<void, InvalidData> =>
-  found.length > 0
-    ? Effect.void
-    : Effect.fail(new InvalidData({ where: source.written, expected: "at least one example", got: "none", advice: "" }))
-
-/** Checks that every task has a name of its own, that every draft has words and an id of its own, and gives ids to those without. */
-export const examples = Effect.fnUntraced(function* (
-  source: Source.Located,
-  drafts: ReadonlyArray<Draft>,
-  tasks: Tasks,
-) {
-  yield* requireOnce(source, tasks)
-  yield* requireSome(source, drafts)
-  const firstLine = new Map<string, number>()
-  const occurrences = new Map<string, number>()
-  const rows: Array<Dataset.Example> = []
-  for (const { line, id: given, ...draft } of drafts) {
-    const text = Dataset.textOf({ id: "", origin: "", ...draft })
-    const words = NormalisedText.of(text)
-    // A lone surrogate, which JSON can spell, has no UTF-8 form and would be replaced without a word.
-    if (words === "" || !text.isWellFormed()) {
-      return yield* new InvalidData({
-        where: SourceText.at(source, line),
-        expected: "an example with text",
-        got: words === "" ? "none" : "a character that is half a surrogate pair",
-        advice: "Fill it in or remove the row.",
-      })
-    }
-    const id = given?.trim() ?? derivedId(words, occurrences)
-    const before = firstLine.get(id)
-    if (id === "" || before !== undefined) {
-      return yield* new InvalidData({
-        where: SourceText.at(source, line),
-        expected: "an id of its own",
-        got: id === "" ? "none" : `${JSON.stringify(id)}, which line ${before} has already`,
-        advice: "",
-      })
-    }
-    firstLine.set(id, line)
-    rows.push({ id, origin: id, ...draft })
+const nothing = async (source: Source.Located, files: ReadonlyArray<Source.Located>, { unit }: Format) => {
+  if (files.length === 0) {
+    const advice = "Names that start with a dot or an underscore do not count."
+    return new SourceUnreadable({ where: source.written, expected: "files", got: "none", advice })
   }
-  return Dataset.examples(rows, tasks)
-})
+  const [first] = files
+  if (unit === "line" && files.length === 1 && (await SourceText.isBlank(first!))) {
+    return new InvalidData({ where: source.written, expected: "examples", got: "an empty file", advice: "" })
+  }
+  return new InvalidData({ where: source.written, expected: "at least one example", got: "none", advice: "" })
+}
 
-const derivedId = (words: string, occurrences: Map<string, number>): string => {
-  const hash = NormalisedText.hash(words)
-  const occurrence = (occurrences.get(hash) ?? 0) + 1
-  occurrences.set(hash, occurrence)
-  return occurrence === 1 ? hash : `${hash}-${occurrence}`
+export const at = (source: Source.Located, { unit }: Pick<Format, "unit">, place: number): string =>
+  `${source.written}, ${unit} ${place}`
+
+type Normalisers = ReadonlyMap<string, (tags: ReadonlyArray<string>) => ReadonlyArray<string>>
+
+/** How the tags of a task become BIO shows only when all of them are seen: files with tags are read twice. */
+const normalisersOf = async (
+  files: ReadonlyArray<Source.Located>,
+  format: Format,
+  tasks: ReadonlyArray<string>,
+  signal: AbortSignal,
+): Promise<Normalisers> => {
+  const surveys = new Map(tasks.map((task) => [task, new TagColumn.Survey()]))
+  for (const file of tasks.length === 0 ? [] : files) {
+    for await (const drafts of format.read(file)) {
+      signal.throwIfAborted()
+      for (const { place, placeOfTag = () => place, tags } of drafts) {
+        for (const [task, sequence] of Object.entries(tags)) {
+          surveys.get(task)!.add(sequence, (tag) => at(file, format, placeOfTag(tag)))
+        }
+      }
+    }
+  }
+  return new Map([...surveys].map(([task, survey]) => [task, survey.normaliser(task)]))
+}
+
+const exampleOf = (
+  { place, placeOfTag: _, id: given, ...draft }: Draft,
+  source: Source.Located,
+  format: Format,
+  identities: Identities,
+  normalisers: Normalisers,
+): Dataset.Example => {
+  const text = Dataset.textOf({ id: "", origin: "", ...draft })
+  const words = NormalisedText.of(text)
+  const refuse = (expected: string, got: string, advice: string) => {
+    throw new InvalidData({ where: at(source, format, place), expected, got, advice })
+  }
+  // A lone surrogate, which JSON can spell, has no UTF-8 form and would be replaced without a word.
+  if (words === "" || !text.isWellFormed() || draft.pair?.isWellFormed() === false) {
+    const got = words === "" ? "none" : "a character that is half a surrogate pair"
+    refuse("an example with text", got, "Fill it in or remove the row.")
+  }
+  const id = given?.trim() ?? identities.derived(words)
+  if (id === "") refuse("an id of its own", "none", "")
+  // Derived ids differ by construction.
+  const before = given === undefined ? undefined : identities.claim(id, place)
+  if (before !== undefined) {
+    const where = before.source === source ? "" : ` of ${before.source.written}`
+    refuse("an id of its own", `${JSON.stringify(id)}, which ${format.unit} ${before.place}${where} has already`, "")
+  }
+  identities.count++
+  const tags = Object.entries(draft.tags)
+  if (tags.length === 0) return { id, origin: id, ...draft }
+  const normalised = tags.map(([task, sequence]) => [task, normalisers.get(task)!(sequence)] as const)
+  return { id, origin: id, ...draft, tags: Object.fromEntries(normalised) }
+}
+
+/** Which ids there are, without holding them. */
+class Identities {
+  count = 0
+  private readonly ids = new Fingerprints()
+  private readonly occurrences = new Fingerprints()
+  /** Place of every example that brought an id, by number; and where the examples of a file begin. */
+  private readonly places: Array<number> = []
+  private readonly files: Array<{ readonly source: Source.Located; readonly first: number }> = []
+
+  enter(source: Source.Located): void {
+    this.files.push({ source, first: this.places.length })
+  }
+
+  /** Where the id stands already; undefined when it is new. */
+  claim(id: string, place: number): { readonly source: Source.Located; readonly place: number } | undefined {
+    const before = this.ids.add(id, this.places.length)
+    if (before === -1) {
+      this.places.push(place)
+      return undefined
+    }
+    return { source: this.files.findLast(({ first }) => first <= before)!.source, place: this.places[before]! }
+  }
+
+  derived(words: string): string {
+    const hash = NormalisedText.hash(words)
+    const earlier = this.occurrences.add(hash, 1)
+    if (earlier === -1) return hash
+    this.occurrences.set(hash, earlier + 1)
+    return `${hash}-${earlier + 1}`
+  }
 }

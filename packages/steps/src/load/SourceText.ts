@@ -1,13 +1,13 @@
 /**
- * The text of a source file: UTF-8 without exception, whatever its line ends.
+ * The text of a source file, piece by piece: UTF-8 without exception, whatever its line ends.
  *
  * A byte-order mark is dropped and every line end (CRLF, CR) becomes LF, so line numbers in messages are those an
  * editor shows.
  */
-import { readFile } from "node:fs/promises"
+import { isUtf8 } from "node:buffer"
+import { open } from "node:fs/promises"
 import { InvalidData, SourceUnreadable } from "@thaw/core/Errors"
 import type * as Source from "@thaw/core/Source"
-import { Effect } from "effect"
 
 /** A place in a source, as messages name it. */
 export const at = (source: Source.Located, line: number): string => `${source.written}, line ${line}`
@@ -18,45 +18,146 @@ const whyUnreadable: Readonly<Record<string, readonly [got: string, advice: stri
   EACCES: ["no permission to read it", "Check who may read the file."],
 }
 
-export const read = Effect.fnUntraced(function* (source: Source.Located) {
-  const bytes = yield* Effect.tryPromise({
-    try: () => readFile(source.path),
-    catch: (cause) => {
-      const code = (cause as NodeJS.ErrnoException).code ?? String(cause)
-      const [got, advice] = whyUnreadable[code] ?? [code, ""]
-      return new SourceUnreadable({ where: source.written, expected: "a readable file", got, advice })
-    },
-  })
-  const broken = firstInvalidByte(bytes)
-  if (broken !== undefined) {
-    return yield* new InvalidData({
-      where: at(source, lineOf(bytes, broken)),
-      expected: "text in UTF-8",
-      got: `the byte 0x${bytes[broken]!.toString(16).padStart(2, "0").toUpperCase()} at offset ${broken}`,
-      advice: "Save the file as UTF-8.",
-    })
+/** Why the system did not let a file be read. */
+export const unreadable = (source: Source.Located, cause: unknown): SourceUnreadable => {
+  const code = (cause as NodeJS.ErrnoException).code ?? String(cause)
+  const [got, advice] = whyUnreadable[code] ?? [code, ""]
+  return new SourceUnreadable({ where: source.written, expected: "a readable file", got, advice })
+}
+
+const pieceBytes = 2 ** 20
+
+/** The bytes of a file, a MiB at a time. Throws `SourceUnreadable`. */
+export async function* bytes(source: Source.Located): AsyncGenerator<Buffer<ArrayBuffer>, void, void> {
+  const failed = (cause: unknown) => {
+    throw unreadable(source, cause)
   }
-  const nul = bytes.indexOf(0)
-  if (nul >= 0) {
-    return yield* new InvalidData({
-      where: at(source, lineOf(bytes, nul)),
-      expected: "text",
-      got: `a NUL byte at offset ${nul}`,
-      advice: "The file looks binary or is in UTF-16; save it as UTF-8 text.",
-    })
+  const handle = await open(source.path).catch(failed)
+  try {
+    while (true) {
+      const piece = Buffer.allocUnsafeSlow(pieceBytes)
+      const { bytesRead } = await handle!.read(piece, 0, pieceBytes, null).catch(failed as () => never)
+      if (bytesRead === 0) return
+      yield piece.subarray(0, bytesRead)
+    }
+  } finally {
+    await handle!.close()
   }
-  const text = new TextDecoder().decode(bytes).replace(/\r\n?/gu, "\n")
-  if (text.trim() === "") {
-    return yield* new InvalidData({ where: source.written, expected: "examples", got: "an empty file", advice: "" })
+}
+
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
+
+/** The text, in pieces of about a MiB that end anywhere. Throws `SourceUnreadable` and `InvalidData`. */
+export async function* pieces(source: Source.Located): AsyncGenerator<string, void, void> {
+  let offset = 0
+  let rest: Buffer = Buffer.alloc(0)
+  const decode = (piece: Buffer): string => {
+    const nul = piece.indexOf(0)
+    if (!isUtf8(piece) || nul >= 0) refuse(source, piece, offset)
+    const begins = offset === 0 && piece.subarray(0, 3).equals(byteOrderMark) ? 3 : 0
+    offset += piece.length
+    const text = piece.toString("utf8", begins)
+    return text.includes("\r") ? text.replace(/\r\n?/gu, "\n") : text
   }
-  return text
-})
+  for await (const piece of bytes(source)) {
+    const whole = rest.length === 0 ? piece : Buffer.concat([rest, piece])
+    const end = whole.length - unfinished(whole)
+    rest = whole.subarray(end)
+    if (end > 0) yield decode(whole.subarray(0, end))
+  }
+  if (rest.length > 0) yield decode(rest)
+}
+
+/** Bytes at the end that may go on in the next piece: those of a character, and CR, which LF may follow. */
+const unfinished = (piece: Buffer): number => {
+  if (piece[piece.length - 1] === 0x0d) return 1
+  for (let back = 1; back <= Math.min(3, piece.length); back++) {
+    const byte = piece[piece.length - back]!
+    if (byte < 0x80) return 0
+    if (byte >= 0xc0) return back < (byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4) ? back : 0
+  }
+  return 0
+}
+
+export interface Line {
+  /** Counted from 1. */
+  readonly line: number
+  readonly text: string
+}
+
+/** The lines, many at a time, without their line ends. Throws as `pieces` does. */
+export async function* lines(source: Source.Located): AsyncGenerator<ReadonlyArray<Line>, void, void> {
+  let line = 0
+  /** Of a line that goes on: joined once, however long it is. */
+  let open: Array<string> = []
+  for await (const piece of pieces(source)) {
+    const parts = piece.split("\n")
+    open.push(parts[0]!)
+    if (parts.length === 1) continue
+    const last = parts.pop()!
+    parts[0] = open.join("")
+    open = [last]
+    yield parts.map((text) => ({ line: ++line, text }))
+  }
+  yield [{ line: line + 1, text: open.join("") }]
+}
+
+/** Whether nothing but white space is in it. */
+export const isBlank = async (source: Source.Located): Promise<boolean> => {
+  for await (const piece of pieces(source)) if (piece.trim() !== "") return false
+  return true
+}
+
+/** Says what is wrong with a piece that is no text, of which the first byte stands at `offset`. */
+const refuse = (source: Source.Located, piece: Buffer, offset: number): never => {
+  const broken = firstInvalidByte(piece)
+  const place = broken ?? piece.indexOf(0)
+  throw new NoText(source, offset + place, broken === undefined ? undefined : piece[broken])
+}
+
+/** Bytes that are no text; `describe` finds the line. */
+export class NoText extends Error {
+  readonly source: Source.Located
+  readonly offset: number
+  readonly byte: number | undefined
+  constructor(source: Source.Located, offset: number, byte: number | undefined) {
+    super("no text")
+    this.source = source
+    this.offset = offset
+    this.byte = byte
+  }
+  /** Reads the file again up to the place: only who fails has to count lines. */
+  async describe(): Promise<InvalidData> {
+    const { source, offset, byte } = this
+    const where = at(source, await lineOf(source, offset))
+    return byte === undefined
+      ? new InvalidData({
+          where,
+          expected: "text",
+          got: `a NUL byte at offset ${offset}`,
+          advice: "The file looks binary or is in UTF-16; save it as UTF-8 text.",
+        })
+      : new InvalidData({
+          where,
+          expected: "text in UTF-8",
+          got: `the byte 0x${byte.toString(16).padStart(2, "0").toUpperCase()} at offset ${offset}`,
+          advice: "Save the file as UTF-8.",
+        })
+  }
+}
 
 /** Line of a byte, counted from 1, by LF, CRLF and CR. */
-const lineOf = (bytes: Uint8Array, offset: number): number => {
+const lineOf = async (source: Source.Located, offset: number): Promise<number> => {
   let line = 1
-  for (let index = 0; index < offset; index++) {
-    if (bytes[index] === 0x0a || (bytes[index] === 0x0d && bytes[index + 1] !== 0x0a)) line++
+  let from = 0
+  let before = 0
+  for await (const piece of bytes(source)) {
+    for (const byte of piece.subarray(0, Math.max(0, offset - from))) {
+      if (byte === 0x0d || (byte === 0x0a && before !== 0x0d)) line++
+      before = byte
+    }
+    from += piece.length
+    if (from >= offset) break
   }
   return line
 }
@@ -64,10 +165,10 @@ const lineOf = (bytes: Uint8Array, offset: number): number => {
 /**
  * Offset of the first byte that begins no well-formed UTF-8 sequence (Unicode 16, table 3-7), if there is one.
  */
-const firstInvalidByte = (bytes: Uint8Array): number | undefined => {
+const firstInvalidByte = (piece: Uint8Array): number | undefined => {
   let index = 0
-  while (index < bytes.length) {
-    const length = sequenceLength(bytes, index)
+  while (index < piece.length) {
+    const length = sequenceLength(piece, index)
     if (length === 0) return index
     index += length
   }
@@ -75,15 +176,15 @@ const firstInvalidByte = (bytes: Uint8Array): number | undefined => {
 }
 
 /** Bytes of the well-formed sequence that starts here; 0 when none does. */
-const sequenceLength = (bytes: Uint8Array, index: number): number => {
-  const lead = bytes[index]!
+const sequenceLength = (piece: Uint8Array, index: number): number => {
+  const lead = piece[index]!
   if (lead < 0x80) return 1
   const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0
   // The second byte's range excludes overlong forms (E0, F0), surrogates (ED) and what lies above U+10FFFF (F4).
   const lowest = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
   const highest = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
   for (let place = 1; place < length; place++) {
-    const byte = bytes[index + place] ?? 0
+    const byte = piece[index + place] ?? 0
     if (byte < (place === 1 ? lowest : 0x80) || byte > (place === 1 ? highest : 0xbf)) return 0
   }
   return length

@@ -1,45 +1,44 @@
 /**
- * One task's tags as a file gives them, normalised to BIO.
+ * One task's tags as files give them, normalised to BIO.
  *
- * A column is read as a whole. Where its tags are `O` or have prefixes (IOB1, IOB2, IO, BIOES, BILOU), or are `O` and
- * bare types, they are chunks and become BIO by conlleval's reading: an I that follows no chunk of its type starts one
- * and becomes B. Where no tag is `O` and none has a prefix (parts of speech), tags stay as they are.
+ * A column is read as a whole before any of it is normalised. Where its tags are `O` or have prefixes (IOB1, IOB2, IO,
+ * BIOES, BILOU), or are `O` and bare types, they are chunks and become BIO by conlleval's reading: an I that follows no
+ * chunk of its type starts one and becomes B. Where no tag is `O` and none has a prefix (parts of speech), tags stay as
+ * they are.
  */
 import { InvalidData } from "@thaw/core/Errors"
-import type * as Source from "@thaw/core/Source"
-import { Effect } from "effect"
 import * as Chunk from "../Chunk.ts"
-import * as SourceText from "./SourceText.ts"
 
-export interface Sequence {
-  /** Line of the tag at a place in the sequence. */
-  readonly lineOf: (place: number) => number
-  /** One per token; absent where the example has none. */
-  readonly tags?: ReadonlyArray<string>
-}
+/** What has been seen of a column so far. */
+export class Survey {
+  private readonly kinds = new Set<Kind>()
+  private bare: { readonly where: () => string; readonly tag: string } | undefined
 
-/** The tags of every sequence, in order. */
-export const normalise = Effect.fnUntraced(function* (
-  source: Source.Located,
-  task: string,
-  column: ReadonlyArray<Sequence>,
-) {
-  const kinds = new Set(column.flatMap(({ tags }) => (tags ?? []).map(kindOf)))
-  if (!kinds.has("prefixed") && !kinds.has("outside")) return column.map(({ tags }) => tags)
-  if (kinds.has("prefixed") && kinds.has("bare")) {
-    for (const { lineOf, tags } of column) {
-      const odd = (tags ?? []).findIndex((tag) => kindOf(tag) === "bare")
-      if (odd < 0) continue
-      return yield* new InvalidData({
-        where: SourceText.at(source, lineOf(odd)),
+  /** @param whereOf says where the tag at a place stands */
+  add(tags: ReadonlyArray<string>, whereOf: (place: number) => string): void {
+    tags.forEach((tag, place) => {
+      const kind = kindOf(tag)
+      this.kinds.add(kind)
+      if (kind === "bare") this.bare ??= { where: () => whereOf(place), tag }
+    })
+  }
+
+  /** How the column's tags become BIO. Throws `InvalidData` where bare tags stand among prefixed ones. */
+  normaliser(task: string): (tags: ReadonlyArray<string>) => ReadonlyArray<string> {
+    const { kinds, bare } = this
+    if (!kinds.has("prefixed") && !kinds.has("outside")) return (tags) => tags
+    if (kinds.has("prefixed") && bare !== undefined) {
+      throw new InvalidData({
+        where: bare.where(),
         expected: `a tag O or with a prefix such as B- or I-, as elsewhere for task ${JSON.stringify(task)}`,
-        got: JSON.stringify(tags![odd]),
+        got: JSON.stringify(bare.tag),
         advice: "",
       })
     }
+    return (tags) => Chunk.toBio(Chunk.read(tags), tags.length)
   }
-  return column.map(({ tags }) => tags && Chunk.toBio(Chunk.read(tags), tags.length))
-})
+}
 
-const kindOf = (tag: string): "outside" | "prefixed" | "bare" =>
-  tag === "O" ? "outside" : Chunk.prefix(tag) === undefined ? "bare" : "prefixed"
+type Kind = "outside" | "prefixed" | "bare"
+
+const kindOf = (tag: string): Kind => (tag === "O" ? "outside" : Chunk.prefix(tag) === undefined ? "bare" : "prefixed")

@@ -1,0 +1,84 @@
+import * as Artifact from "@thaw/core/Artifact"
+import * as Dataset from "@thaw/core/Dataset"
+import * as Load from "@thaw/steps/Load"
+import * as Arrow from "apache-arrow"
+import { Effect } from "effect"
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { failure, file, outcome } from "../running.ts"
+import * as Given from "./given.ts"
+
+type Options = Omit<Parameters<typeof Load.arrow.run>[0], "path">
+
+const load = async (content: Uint8Array, options: Options) => [
+  ...Dataset.rowsOf(await outcome(Load.arrow.run({ path: file("rows.arrow", content), ...options }))),
+]
+const error = async (content: Uint8Array, options: Options) =>
+  (await failure(Load.arrow.run({ path: file("rows.arrow", content), ...options }))).message
+
+const utf8 = (values: ReadonlyArray<string | null>) => Arrow.vectorFromArray(values, new Arrow.Utf8())
+const listsOf = new Arrow.List(new Arrow.Field("item", new Arrow.Utf8()))
+
+const tableOf = (rows: ReadonlyArray<Given.Given>) =>
+  new Arrow.Table({
+    id: utf8(rows.map(({ id }) => id)),
+    text: utf8(rows.map(({ text }) => text)),
+    pair: utf8(rows.map(({ pair }) => pair)),
+    mood: utf8(rows.map(({ labels }) => labels["mood"] ?? null)),
+    emotions: Arrow.vectorFromArray(
+      rows.map(({ labelSets }) => (labelSets["emotions"] as Array<string> | undefined) ?? null),
+      listsOf,
+    ),
+    stars: Arrow.vectorFromArray(
+      rows.map(({ scores }) => scores["stars"] ?? null),
+      new Arrow.Float64(),
+    ),
+  })
+
+const all = { text: "text", pair: "pair", label: "mood", labelSets: { emotions: "emotions" }, score: "stars", id: "id" }
+
+describe("Load.arrow", () => {
+  it("reads back any rows from files and from streams", async () => {
+    await fc.assert(
+      fc.asyncProperty(Given.rows, fc.constantFrom("file" as const, "stream" as const), async (rows, form) => {
+        expect(await load(Arrow.tableToIPC(tableOf(rows), form), all)).toEqual(rows)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it("reads what Thaw keeps as a dataset", async () => {
+    const rows = ["a", "b"].map((id) => ({ id, origin: id, text: `of ${id}`, labels: { mood: id }, tags: {} }))
+    const files = Effect.runSync(Artifact.write(Dataset.Examples, Dataset.examples(rows, { labels: ["mood"], tags: [] }))) // prettier-ignore
+    const bytes = Effect.runSync(Artifact.readBytes(files, "data.arrow"))
+    expect(await load(bytes, { text: "text", labels: { mood: "task.mood" }, id: "id" })).toEqual(rows)
+  })
+
+  it("names labels that are int64 numbers", async () => {
+    const table = new Arrow.Table({
+      text: utf8(["a", "b"]),
+      label: Arrow.vectorFromArray([1n, 0n], new Arrow.Int64()),
+    })
+    const rows = await load(Arrow.tableToIPC(table), {
+      text: "text",
+      label: "label",
+      labelNames: { label: ["n", "y"] },
+    })
+    expect(rows.map(({ labels }) => labels["label"])).toEqual(["y", "n"])
+  })
+
+  const table = new Arrow.Table({ text: utf8(["a", null]), mood: utf8(["x", "y"]) })
+  const content = Arrow.tableToIPC(table, "file")
+  const stream = Arrow.tableToIPC(table, "stream")
+
+  it.each([
+    ["a null text", content, { text: "text" }, './rows.arrow, row 2: expected a string in field "text", got null.'],
+    ["a missing column", content, { text: "texts" }, './rows.arrow: expected a column "texts", got the columns "text", "mood". Did you mean "text"?'], // prettier-ignore
+    ["other bytes", Buffer.from("text,label\na,b\n"), { text: "text" }, "./rows.arrow: expected an Arrow IPC file or stream, got"], // prettier-ignore
+    ["nothing", Buffer.alloc(0), { text: "text" }, "./rows.arrow: expected an Arrow IPC file or stream, got"],
+    ["a file that is cut off", content.subarray(0, content.length - 40), { text: "mood" }, "./rows.arrow: expected an Arrow IPC file or stream, got"], // prettier-ignore
+    ["a stream that is cut off", stream.subarray(0, stream.length - 40), { text: "mood" }, "./rows.arrow: expected an Arrow IPC file or stream, got"], // prettier-ignore
+  ])("refuses %s in a sentence with its place", async (_, bytes, options, message) => {
+    expect(await error(bytes, options)).toContain(message)
+  })
+})
