@@ -88,6 +88,8 @@ const namesOf = ({ labels, tags, labelSets = [], scores = [] }: Tasks): Readonly
 /** Takes rows one by one and gives a dataset at the end. */
 export interface Collector {
   readonly add: (row: Example) => void
+  /** The place of the row with this id among those added; −1 when there is none. */
+  readonly placeOf: (id: string) => number
   readonly end: () => Dataset
 }
 
@@ -102,9 +104,10 @@ export const collector = (tasks: Tasks): Collector => {
       form ??= row.tokens !== undefined ? "tokens" : row.pair !== undefined ? "text and pair" : "text"
       columns ??= ExampleColumns.collector(form, tasks)
       checkRow(row, form)
-      if (ids.add(row.id, 0) !== -1) refuse(row, "an id of its own", "one that an earlier example has")
+      if (ids.add(row.id, ids.size) !== -1) refuse(row, "an id of its own", "one that an earlier example has")
       columns.add(row)
     },
+    placeOf: (id) => ids.get(id),
     end: () => (columns ?? ExampleColumns.collector("text", tasks)).end(),
   }
 }

@@ -1,8 +1,11 @@
 /**
- * A map from texts to numbers that holds no text: 128 bits of SHA-256 stand for one. For millions of rows it takes a
- * tenth of what a `Map` of strings does, and two different texts have one fingerprint with a probability below 1e-24.
+ * A map from texts to numbers that holds no text: 128 bits stand for one. For millions of rows it takes a fraction of
+ * what a `Map` of strings does. Two of ten million texts that were not made to have one fingerprint have one with a
+ * probability of about 1e-25.
+ *
+ * Fingerprints are MurmurHash3_x86_128 (Appleby 2011, public domain) of the text's UTF-16 code units. They stay inside a
+ * process: nothing that is kept depends on them.
  */
-import { hash } from "node:crypto"
 
 export class Fingerprints {
   /** Four 32-bit words a slot; a slot is taken where its value is not −1. */
@@ -66,11 +69,66 @@ export class Fingerprints {
   }
 }
 
-/** Words of the digest of the text asked for last. */
+/** Words of the fingerprint of the text asked for last. */
 const latest = new Uint32Array(4)
 
-const digestOf = (text: string): Uint32Array => {
-  const digest = hash("sha256", text, "buffer")
-  for (let word = 0; word < 4; word++) latest[word] = digest.readUInt32LE(4 * word)
+const rotated = (word: number, by: number): number => (word << by) | (word >>> (32 - by))
+
+const mixed = (word: number): number => {
+  const once = Math.imul(word ^ (word >>> 16), 0x85ebca6b)
+  const twice = Math.imul(once ^ (once >>> 13), 0xc2b2ae35)
+  return twice ^ (twice >>> 16)
+}
+
+const c1 = 0x239b961b
+const c2 = 0xab0e9789 | 0
+const c3 = 0x38b34ae5
+const c4 = 0xa1e38b93 | 0
+
+/** A fingerprint of the code units, as four words. */
+export const digestOf = (text: string): Uint32Array => {
+  const units = text.length
+  const blocks = units >> 3
+  let h1 = 0
+  let h2 = 0
+  let h3 = 0
+  let h4 = 0
+  const pair = (at: number): number =>
+    (at < units ? text.charCodeAt(at) : 0) | ((at + 1 < units ? text.charCodeAt(at + 1) : 0) << 16)
+  for (let block = 0; block < blocks; block++) {
+    const at = 8 * block
+    h1 ^= Math.imul(rotated(Math.imul(pair(at), c1), 15), c2)
+    h1 = (Math.imul((rotated(h1, 19) + h2) | 0, 5) + 0x561ccd1b) | 0
+    h2 ^= Math.imul(rotated(Math.imul(pair(at + 2), c2), 16), c3)
+    h2 = (Math.imul((rotated(h2, 17) + h3) | 0, 5) + 0x0bcaa747) | 0
+    h3 ^= Math.imul(rotated(Math.imul(pair(at + 4), c3), 17), c4)
+    h3 = (Math.imul((rotated(h3, 15) + h4) | 0, 5) + 0x96cd1c35) | 0
+    h4 ^= Math.imul(rotated(Math.imul(pair(at + 6), c4), 18), c1)
+    h4 = (Math.imul((rotated(h4, 13) + h1) | 0, 5) + 0x32ac3b17) | 0
+  }
+  // What is left of a block; a word without a unit is 0 and changes nothing.
+  const tail = 8 * blocks
+  h4 ^= Math.imul(rotated(Math.imul(pair(tail + 6), c4), 18), c1)
+  h3 ^= Math.imul(rotated(Math.imul(pair(tail + 4), c3), 17), c4)
+  h2 ^= Math.imul(rotated(Math.imul(pair(tail + 2), c2), 16), c3)
+  h1 ^= Math.imul(rotated(Math.imul(pair(tail), c1), 15), c2)
+  const sizeBytes = 2 * units
+  h1 ^= sizeBytes
+  h2 ^= sizeBytes
+  h3 ^= sizeBytes
+  h4 ^= sizeBytes
+  h1 = (h1 + h2 + h3 + h4) | 0
+  h2 = (h2 + h1) | 0
+  h3 = (h3 + h1) | 0
+  h4 = (h4 + h1) | 0
+  h1 = mixed(h1)
+  h2 = mixed(h2)
+  h3 = mixed(h3)
+  h4 = mixed(h4)
+  h1 = (h1 + h2 + h3 + h4) | 0
+  latest[0] = h1
+  latest[1] = h2 + h1
+  latest[2] = h3 + h1
+  latest[3] = h4 + h1
   return latest
 }

@@ -5,7 +5,12 @@
 import { createHash } from "node:crypto"
 import * as Dataset from "@thaw/core/Dataset"
 
-export const of = (text: string): string => text.normalize("NFKC").toLowerCase().replace(/\s+/gu, " ").trim()
+/** Not plain ASCII with single spaces, for which the form is the lower case. */
+const isOther = /[^ -~]| {2}/u
+
+export const of = (text: string): string => (isOther.test(text) ? whole(text) : text.toLowerCase().trim())
+
+const whole = (text: string): string => text.normalize("NFKC").toLowerCase().replace(/\s+/gu, " ").trim()
 
 /** Of an example's text, or of its tokens joined by spaces. */
 export const ofExample = (example: Dataset.Example): string => of(Dataset.textOf(example))

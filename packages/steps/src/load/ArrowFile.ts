@@ -28,12 +28,12 @@ export const arrow = Step.make({
   output: Dataset.Examples,
   run: Effect.fnUntraced(function* ({ path, labelNames = {}, ...given }) {
     const columns = yield* Columns.of("Load.arrow", given)
-    const format: Draft.Format = { unit: "row", read: (source) => read(source, columns, labelNames) }
+    const format: Draft.Format = { unit: "row", read: (source) => draftsOf(source, columns, labelNames) }
     return yield* Draft.examples(path, format, Columns.tasksOf(columns))
   }),
 })
 
-async function* read(
+async function* draftsOf(
   source: Source.Located,
   columns: Columns.Columns,
   labelNames: Columns.LabelNames,
@@ -65,6 +65,7 @@ async function* read(
     if (known === undefined) throw broken("other bytes")
     Parquet.requireColumns(source, columns, known)
     const table = { source, unit: "row", labelNames } as const
+    const read = Columns.reader(columns, table)
     const wanted = Columns.all(columns)
     let place = 0
     while (true) {
@@ -77,7 +78,7 @@ async function* read(
         for (let row = from; row < Math.min(batch.numRows, from + Draft.atOnce); row++) {
           const fields: Record<string, unknown> = Object.create(null)
           for (const [name, vector] of vectors) fields[name] = valueOf(vector?.get(row))
-          drafts.push(Columns.draft(columns, table, ++place, fields))
+          drafts.push(read(++place, fields))
         }
         yield drafts
       }

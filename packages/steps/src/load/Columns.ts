@@ -111,8 +111,11 @@ export interface Table {
   readonly labelNames?: LabelNames
 }
 
-/** A row's draft. Throws `InvalidData` naming row and column. */
-export const draft = (columns: Columns, table: Table, place: number, fields: Fields): Draft.Draft => {
+/** Reads rows of a table, one after the other, into drafts. Throws `InvalidData` naming row and column. */
+export const reader = (columns: Columns, table: Table): ((place: number, fields: Fields) => Draft.Draft) => {
+  /** The row that is read: what reads it is made once for all rows. */
+  let place = 0
+  let fields: Fields = {}
   const wrong = (expected: string, value: unknown, advice = ""): never => {
     throw new InvalidData({ where: Draft.at(table.source, table, place), expected, got: Problem.shown(value), advice })
   }
@@ -158,15 +161,35 @@ export const draft = (columns: Columns, table: Table, place: number, fields: Fie
     return Object.fromEntries(found)
   }
 
-  const words =
-    columns.tokens === undefined
-      ? { text: string(columns.text!), ...(columns.pair !== undefined && { pair: string(columns.pair) }) }
-      : { tokens: list(columns.tokens, fields[columns.tokens] ?? []) }
-  const tags = present(columns.tags, (column, value) =>
-    Array.isArray(value) && value.length === 0 ? undefined : list(column, value),
-  )
+  const { text, pair, tokens, id, labels, tags, labelSets, scores } = columns
+  const label = (column: string, value: unknown) => scalar(column, value).trim() || undefined
+  const sequence = (column: string, value: unknown) =>
+    Array.isArray(value) && value.length === 0 ? undefined : list(column, value)
+  return (at, row) => {
+    place = at
+    fields = row
+    const words = tokens === undefined ? undefined : list(tokens, fields[tokens] ?? [])
+    return {
+      place,
+      ...(id !== undefined && { id: scalar(id, fields[id] ?? "") }),
+      ...(words === undefined ? { text: string(text!) } : { tokens: words }),
+      ...(pair !== undefined && { pair: string(pair) }),
+      labels: present(labels, label),
+      tags: tags.length === 0 ? {} : aligned(table, place, words?.length ?? 0, present(tags, sequence)),
+      ...(labelSets.length > 0 && { labelSets: present(labelSets, list) }),
+      ...(scores.length > 0 && { scores: present(scores, number) }),
+    }
+  }
+}
+
+/** Tags, one per token. */
+const aligned = (
+  table: Table,
+  place: number,
+  tokens: number,
+  tags: Readonly<Record<string, ReadonlyArray<string>>>,
+): Readonly<Record<string, ReadonlyArray<string>>> => {
   for (const [task, sequence] of Object.entries(tags)) {
-    const tokens = words.tokens?.length ?? 0
     if (sequence.length === tokens) continue
     throw new InvalidData({
       where: Draft.at(table.source, table, place),
@@ -175,16 +198,7 @@ export const draft = (columns: Columns, table: Table, place: number, fields: Fie
       advice: "",
     })
   }
-  const { id } = columns
-  return {
-    place,
-    ...(id !== undefined && { id: scalar(id, fields[id] ?? "") }),
-    ...words,
-    labels: present(columns.labels, (column, value) => scalar(column, value).trim() || undefined),
-    tags,
-    ...(columns.labelSets.length > 0 && { labelSets: present(columns.labelSets, list) }),
-    ...(columns.scores.length > 0 && { scores: present(columns.scores, number) }),
-  }
+  return tags
 }
 
 /** Fails on a column that no row has had: it is a misspelt one. */

@@ -47,6 +47,9 @@ export const csv = Step.make({
         let places: ReadonlyArray<readonly [column: string, place: number]> = []
         const sets = new Set(columns.labelSets.map(([, column]) => column))
         const numbers = new Set(columns.scores.map(([, column]) => column))
+        const read = Columns.reader(columns, { source, unit: "line" })
+        // One for all rows: a row's values are read at once. Without a prototype, as any name may be a column's.
+        const fields: Record<string, unknown> = Object.create(null)
         for await (const rows of parse(source, delimiter)) {
           const drafts: Array<Draft.Draft> = []
           for (const { line, cells } of rows) {
@@ -57,12 +60,11 @@ export const csv = Step.make({
               continue
             }
             requireWidth(source, line, header, cells, delimiter)
-            const fields: Record<string, unknown> = Object.create(null)
             for (const [name, place] of places) {
               const cell = cells[place]!
               fields[name] = sets.has(name) ? setOf(cell, separator) : numbers.has(name) ? numberOf(cell) : cell
             }
-            drafts.push(Columns.draft(columns, { source, unit: "line" }, line, fields))
+            drafts.push(read(line, fields))
           }
           yield drafts
         }

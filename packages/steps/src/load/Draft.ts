@@ -8,7 +8,6 @@
  */
 import * as Dataset from "@thaw/core/Dataset"
 import { InvalidData, PipelineInvalid, SourceUnreadable } from "@thaw/core/Errors"
-import { Fingerprints } from "@thaw/core/Fingerprints"
 import * as Source from "@thaw/core/Source"
 import { Effect } from "effect"
 import * as NormalisedText from "../NormalisedText.ts"
@@ -59,7 +58,7 @@ export const examples = (
       const files = await Source.shards(source)
       const normalisers = await normalisersOf(files, format, tasks.tags, signal)
       const collector = Dataset.collector(tasks)
-      const identities = new Identities()
+      const identities = new Identities(collector)
       for (const file of files) {
         identities.enter(file)
         for await (const drafts of format.read(file)) {
@@ -134,65 +133,87 @@ const normalisersOf = async (
 }
 
 const exampleOf = (
-  { place, placeOfTag: _, id: given, ...draft }: Draft,
+  draft: Draft,
   source: Source.Located,
   format: Format,
   identities: Identities,
   normalisers: Normalisers,
 ): Dataset.Example => {
-  const text = Dataset.textOf({ id: "", origin: "", ...draft })
+  const text = draft.text ?? draft.tokens!.join(" ")
   const words = NormalisedText.of(text)
   const refuse = (expected: string, got: string, advice: string) => {
-    throw new InvalidData({ where: at(source, format, place), expected, got, advice })
+    throw new InvalidData({ where: at(source, format, draft.place), expected, got, advice })
   }
   // A lone surrogate, which JSON can spell, has no UTF-8 form and would be replaced without a word.
   if (words === "" || !text.isWellFormed() || draft.pair?.isWellFormed() === false) {
     const got = words === "" ? "none" : "a character that is half a surrogate pair"
     refuse("an example with text", got, "Fill it in or remove the row.")
   }
-  const id = given?.trim() ?? identities.derived(words)
+  const id = draft.id?.trim() ?? identities.derived(words)
   if (id === "") refuse("an id of its own", "none", "")
   // Derived ids differ by construction.
-  const before = given === undefined ? undefined : identities.claim(id, place)
+  const before = draft.id === undefined ? undefined : identities.whereIs(id)
   if (before !== undefined) {
     const where = before.source === source ? "" : ` of ${before.source.written}`
     refuse("an id of its own", `${JSON.stringify(id)}, which ${format.unit} ${before.place}${where} has already`, "")
   }
-  identities.count++
-  const tags = Object.entries(draft.tags)
-  if (tags.length === 0) return { id, origin: id, ...draft }
-  const normalised = tags.map(([task, sequence]) => [task, normalisers.get(task)!(sequence)] as const)
-  return { id, origin: id, ...draft, tags: Object.fromEntries(normalised) }
+  identities.came(draft.place)
+  const { pair, tokens, labels, labelSets, scores } = draft
+  return {
+    id,
+    origin: id,
+    ...(tokens === undefined ? { text } : { tokens }),
+    ...(pair !== undefined && { pair }),
+    labels,
+    tags: normalised(draft.tags, normalisers),
+    ...(labelSets && { labelSets }),
+    ...(scores && { scores }),
+  }
 }
 
-/** Which ids there are, without holding them. */
+const normalised = (tags: Draft["tags"], normalisers: Normalisers): Draft["tags"] => {
+  const given = Object.entries(tags)
+  if (given.length === 0) return tags
+  return Object.fromEntries(given.map(([task, sequence]) => [task, normalisers.get(task)!(sequence)]))
+}
+
+/** Whence every example came, and which ids are taken, without holding them. */
 class Identities {
-  count = 0
-  private readonly ids = new Fingerprints()
-  private readonly occurrences = new Fingerprints()
-  /** Place of every example that brought an id, by number; and where the examples of a file begin. */
+  readonly collector: Dataset.Collector
+  /** Places of the examples in their files, and where the examples of a file begin. */
   private readonly places: Array<number> = []
   private readonly files: Array<{ readonly source: Source.Located; readonly first: number }> = []
+  /** Of texts that occurred more than once. */
+  private readonly occurrences = new Map<string, number>()
+
+  constructor(collector: Dataset.Collector) {
+    this.collector = collector
+  }
+
+  get count(): number {
+    return this.places.length
+  }
 
   enter(source: Source.Located): void {
     this.files.push({ source, first: this.places.length })
   }
 
+  came(place: number): void {
+    this.places.push(place)
+  }
+
   /** Where the id stands already; undefined when it is new. */
-  claim(id: string, place: number): { readonly source: Source.Located; readonly place: number } | undefined {
-    const before = this.ids.add(id, this.places.length)
-    if (before === -1) {
-      this.places.push(place)
-      return undefined
-    }
+  whereIs(id: string): { readonly source: Source.Located; readonly place: number } | undefined {
+    const before = this.collector.placeOf(id)
+    if (before === -1) return undefined
     return { source: this.files.findLast(({ first }) => first <= before)!.source, place: this.places[before]! }
   }
 
   derived(words: string): string {
     const hash = NormalisedText.hash(words)
-    const earlier = this.occurrences.add(hash, 1)
-    if (earlier === -1) return hash
-    this.occurrences.set(hash, earlier + 1)
-    return `${hash}-${earlier + 1}`
+    if (this.collector.placeOf(hash) === -1) return hash
+    const occurrence = (this.occurrences.get(hash) ?? 1) + 1
+    this.occurrences.set(hash, occurrence)
+    return `${hash}-${occurrence}`
   }
 }

@@ -36,13 +36,14 @@ export const jsonl = Step.make({
     const format: Draft.Format = {
       unit: "line",
       read: async function* (source) {
+        const read = Columns.reader(columns, { source, unit: "line" })
         for await (const lines of SourceText.lines(source)) {
           const drafts: Array<Draft.Draft> = []
           for (const { line, text } of lines) {
             if (text.trim() === "") continue
             const fields = parse(source, line, text)
             for (const name of Object.keys(fields)) seen.add(name)
-            drafts.push(Columns.draft(columns, { source, unit: "line" }, line, fields))
+            drafts.push(read(line, fields))
           }
           yield drafts
         }

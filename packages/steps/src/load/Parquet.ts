@@ -41,10 +41,10 @@ export const parquet = Step.make({
 /** How files are read whose columns say this. Names given here go before those in a file's metadata. */
 export const format = (columns: Columns.Columns, labelNames: Columns.LabelNames): Draft.Format => ({
   unit: "row",
-  read: (source) => read(source, columns, labelNames),
+  read: (source) => drafts(source, columns, labelNames),
 })
 
-async function* read(
+async function* drafts(
   source: Source.Located,
   columns: Columns.Columns,
   given: Columns.LabelNames,
@@ -71,6 +71,7 @@ async function* read(
       schema.children.map(({ element }) => element.name),
     )
     const table = { source, unit: "row", labelNames: { ...labelNamesOf(metadata), ...given } } as const
+    const read = Columns.reader(columns, table)
     let rowStart = 0
     for (const { num_rows } of metadata.row_groups) {
       const rowEnd = rowStart + Number(num_rows)
@@ -86,7 +87,7 @@ async function* read(
       )
       for (let from = 0; from < rows.length; from += Draft.atOnce) {
         const first = rowStart + from + 1
-        yield rows.slice(from, from + Draft.atOnce).map((row, at) => Columns.draft(columns, table, first + at, row))
+        yield rows.slice(from, from + Draft.atOnce).map((row, at) => read(first + at, row))
       }
       rowStart = rowEnd
     }

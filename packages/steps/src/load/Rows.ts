@@ -23,12 +23,13 @@ export const rows = Step.make({
     const format: Draft.Format = {
       unit: "row",
       read: async function* () {
+        const read = Columns.reader(columns, { source, unit: "row" })
         for (let from = 0; from < given.length; from += Draft.atOnce) {
           yield given.slice(from, from + Draft.atOnce).map((row, at) => {
             for (const name of Object.keys(row)) seen.add(name)
             // Without a prototype: a field may be called like something every object inherits.
             const fields = Object.assign(Object.create(null) as Record<string, unknown>, row)
-            return Columns.draft(columns, { source, unit: "row" }, from + at + 1, fields)
+            return read(from + at + 1, fields)
           })
         }
       },
