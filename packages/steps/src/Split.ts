@@ -17,12 +17,14 @@
  */
 import * as Dataset from "@thaw/core/Dataset"
 import { InvalidData, PipelineInvalid } from "@thaw/core/Errors"
+import { Fingerprints } from "@thaw/core/Fingerprints"
 import * as Problem from "@thaw/core/Problem"
 import * as Seed from "@thaw/core/Seed"
 import * as Step from "@thaw/core/Step"
 import { Effect, Schema } from "effect"
 import * as NormalisedText from "./NormalisedText.ts"
 import * as Overlap from "./Overlap.ts"
+import * as Deal from "./split/Deal.ts"
 
 const Share = Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMaximum: true }))
 
@@ -61,10 +63,10 @@ export const stratified = Step.make({
       })
     }
     if (by !== undefined) yield* Dataset.requireTask(examples, by, where)
-    const rows = deal([...Dataset.rowsOf(examples)], { validation, test, by, seed })
-    yield* requireFilled(where, "validation", validation, rows)
-    yield* requireFilled(where, "test", test, rows)
-    return Dataset.parts(examples, rows)
+    const dealt = Deal.deal(examples, { validation, test, by, seed })
+    yield* requireFilled(where, "validation", validation, dealt)
+    yield* requireFilled(where, "test", test, dealt)
+    return Dataset.dealt(examples, ["train", "validation", "test"], dealt.partOf)
   }),
 })
 
@@ -98,111 +100,31 @@ export const given = Step.make({
         advice: 'Pass overlap: "dropFromTrain" to leave them out of training.',
       })
     }
-    const testRows = [...Dataset.rowsOf(test)]
-    const testTexts = new Set(testRows.map(NormalisedText.ofExample))
-    const own = [...Dataset.rowsOf(train)].filter((row) => !testTexts.has(NormalisedText.ofExample(row)))
-    const dealt = deal(own, { validation, test: 0, by: undefined, seed })
+    const testTexts = new Fingerprints()
+    for (const row of Dataset.rowsOf(test)) testTexts.add(NormalisedText.ofExample(row), 0)
+    const dealt = Deal.deal(train, { validation, test: 0, by: undefined, seed }, testTexts)
     yield* requireFilled(where, "validation", validation, dealt)
-    yield* requireTrained(where, dealt.train, testRows)
-    const { train: trained, validation: validated } = Dataset.parts(train, {
-      train: dealt.train,
-      validation: dealt.validation,
-    })
-    return { train: trained, validation: validated, test: Dataset.parts(test, { train: [], test: testRows }).test }
+    yield* requireTrained(where, dealt.trained, test)
+    return {
+      ...Dataset.dealt(train, ["train", "validation"], dealt.partOf as (at: number) => "train" | "validation"),
+      test: Dataset.dealt(test, ["train", "test"], () => "test").test,
+    }
   }),
 })
-
-type Part = "train" | "validation" | "test"
-type Parts = Readonly<Record<Part, ReadonlyArray<Dataset.Example>>>
-
-/** The examples with one normalised text. */
-interface Text {
-  readonly examples: Array<Dataset.Example>
-  /** Uniform in [0, 1), from the seed and the text alone. */
-  readonly rank: number
-}
-
-interface Shares {
-  readonly validation: number
-  readonly test: number
-  readonly by: string | undefined
-  readonly seed: Seed.Seed
-}
-
-/** Every example to its part, in the order given. */
-const deal = (rows: ReadonlyArray<Dataset.Example>, { validation, test, by, seed }: Shares): Parts => {
-  const texts = new Map<string, Text>()
-  const textOfRow = rows.map((row) => {
-    const normalised = NormalisedText.ofExample(row)
-    const text = texts.get(normalised) ?? { examples: [], rank: Seed.fraction(seed, "text", normalised) }
-    texts.set(normalised, text)
-    text.examples.push(row)
-    return text
-  })
-  const partOf = new Map<Text, Part>()
-  for (const [stratum, members] of Map.groupBy(texts.values(), ({ examples }) => stratumOf(examples, by))) {
-    const offset = Seed.fraction(seed, "stratum", stratum)
-    const testEnd = Math.floor(test * members.length + offset)
-    const validationEnd = Math.floor((test + validation) * members.length + offset)
-    byRank(members).forEach((text, place) =>
-      partOf.set(text, place < testEnd ? "test" : place < validationEnd ? "validation" : "train"),
-    )
-  }
-  trainFirst(partOf)
-  const parts: Record<Part, Array<Dataset.Example>> = { train: [], validation: [], test: [] }
-  rows.forEach((row, index) => parts[partOf.get(textOfRow[index]!)!].push(row))
-  return parts
-}
-
-const byRank = (texts: Iterable<Text>): ReadonlyArray<Text> => [...texts].sort((a, b) => a.rank - b.rank)
-
-/** What the labels of a text's examples are, task by task; several different ones are a combination of their own. */
-const stratumOf = (examples: ReadonlyArray<Dataset.Example>, by: string | undefined): string => {
-  const pairs = examples.flatMap(labelled).filter(([task]) => by === undefined || task === by)
-  return [...new Set(pairs.map((pair) => JSON.stringify(pair)))].sort().join()
-}
-
-const labelled = ({ labels, tags }: Dataset.Example): ReadonlyArray<readonly [task: string, label: string]> => [
-  ...Object.entries(labels),
-  ...Object.keys(tags).map((task) => [task, "tagged"] as const),
-]
-
-/** Moves a text to training for every label and tag that only held-out texts carry. */
-const trainFirst = (partOf: Map<Text, Part>): void => {
-  const carried = new Set<string>()
-  for (const [text, part] of partOf) {
-    if (part === "train") for (const key of keysOf(text.examples)) carried.add(key)
-  }
-  for (const text of byRank(partOf.keys()).toReversed()) {
-    const keys = keysOf(text.examples)
-    if (partOf.get(text) === "train" || keys.every((key) => carried.has(key))) continue
-    partOf.set(text, "train")
-    for (const key of keys) carried.add(key)
-  }
-}
-
-/** A key for every label and every tag that the examples carry. */
-const keysOf = (examples: ReadonlyArray<Dataset.Example>): ReadonlyArray<string> =>
-  examples.flatMap(({ labels, tags }) => [
-    ...Object.entries(labels).map((pair) => JSON.stringify(pair)),
-    ...Object.entries(tags).flatMap(([task, sequence]) =>
-      [...new Set(sequence)].map((tag) => JSON.stringify([task, tag])),
-    ),
-  ])
 
 const requireFilled = (
   where: string,
   part: "validation" | "test",
   share: number,
-  rows: Parts,
+  { rows, texts }: Deal.Dealt,
 ): Effect.Effect<void, InvalidData> =>
-  share === 0 || rows[part].length > 0
+  share === 0 || rows[part] > 0
     ? Effect.void
     : Effect.fail(
         new InvalidData({
           where,
           expected: `enough different texts for a ${part} part of ${share}`,
-          got: `${new Set(Object.values(rows).flat().map(NormalisedText.ofExample)).size}`,
+          got: `${texts}`,
           advice: "Add examples, raise the share or set it to 0.",
         }),
       )
@@ -210,26 +132,27 @@ const requireFilled = (
 /** Fails when a test example carries a label or tag that no training example carries: no score could be fair. */
 const requireTrained = (
   where: string,
-  train: ReadonlyArray<Dataset.Example>,
-  test: ReadonlyArray<Dataset.Example>,
+  trained: ReadonlySet<string>,
+  test: Dataset.Dataset,
 ): Effect.Effect<void, InvalidData> => {
-  const trained = new Set(keysOf(train))
-  const unseen = test.flatMap((row) => keysOf([row]).flatMap((key) => (trained.has(key) ? [] : [{ row, key }])))
+  const unseen = new Map<string, string>()
+  for (const row of Dataset.rowsOf(test)) {
+    for (const key of Deal.keysOf(row)) if (!trained.has(key) && !unseen.has(key)) unseen.set(key, row.id)
+  }
   const [first] = unseen
   if (first === undefined) return Effect.void
-  const [task, label] = JSON.parse(first.key) as [string, string]
-  const others = new Set(unseen.map(({ key }) => key)).size - 1
+  const pairOf = (key: string) => JSON.parse(key) as [task: string, label: string]
+  const [task, label] = pairOf(first[0])
+  const others = unseen.size - 1
+  const known = [...trained].map(pairOf).flatMap((pair) => (pair[0] === task ? [pair[1]] : []))
   return Effect.fail(
     new InvalidData({
       where,
       expected: `every label of the test part in training`,
       got:
-        `${JSON.stringify(label)} of task ${JSON.stringify(task)} only in test (example ${first.row.id})` +
+        `${JSON.stringify(label)} of task ${JSON.stringify(task)} only in test (example ${first[1]})` +
         (others === 0 ? "" : ` and ${others} more such labels`),
-      advice: `Training knows ${Problem.list(labelsOf(train, task))}.`,
+      advice: `Training knows ${Problem.list(known.sort())}.`,
     }),
   )
 }
-
-const labelsOf = (rows: ReadonlyArray<Dataset.Example>, task: string): ReadonlyArray<string> =>
-  [...new Set(rows.flatMap(({ labels, tags }) => tags[task] ?? labels[task] ?? []))].sort()
