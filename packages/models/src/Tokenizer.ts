@@ -6,6 +6,7 @@
  * the same ids, twice as fast, and every token knows its word.
  */
 import { Tokenizer as Library, BertNormalizer as LibraryNormalizer } from "@huggingface/tokenizers"
+import type * as Dataset from "@thaw/core/Dataset"
 import * as Problem from "@thaw/core/Problem"
 import { Effect, Schema } from "effect"
 import * as BertNormalizer from "./BertNormalizer.ts"
@@ -205,6 +206,16 @@ export const encodePair = (tokenizer: Tokenizer, first: string, second: string, 
  */
 export const encodeWords = (tokenizer: Tokenizer, words: ReadonlyArray<string>, limit: Limit): Encoded =>
   layOut(tokenizer.single, piecesOf(tokenizer, words), [], limit)
+
+/** Encodes an example in its own form: words that are apart already, a pair, or one text. */
+export const encodeExample = (
+  tokenizer: Tokenizer,
+  { text = "", pair, tokens }: Pick<Dataset.Example, "text" | "pair" | "tokens">,
+  limit: Limit,
+): Encoded => {
+  if (tokens !== undefined) return encodeWords(tokenizer, tokens, limit)
+  return pair === undefined ? encode(tokenizer, text, limit) : encodePair(tokenizer, text, pair, limit)
+}
 
 const layOut = (
   template: Template,

@@ -11,12 +11,13 @@
  * ```
  */
 import * as Dataset from "@thaw/core/Dataset"
-import { InvalidData } from "@thaw/core/Errors"
+import { InvalidData, PipelineInvalid } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import type * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Tokenizer from "@thaw/models/Tokenizer"
 import * as Tensor from "@thaw/onnx/Tensor"
 import { Effect } from "effect"
+import * as EncodedCorpus from "./EncodedCorpus.ts"
 
 /** A label that no loss reads. */
 export const ignored = -100
@@ -24,6 +25,7 @@ export const ignored = -100
 /** One example, encoded once. */
 export interface EncodedExample {
   readonly id: string
+  /** Its `words` are −1 throughout where no task of its corpus has tags. */
   readonly encoding: Tokenizer.Encoded
   /** Class per classification task; a task without a label is absent. */
   readonly classes: Readonly<Record<string, number>>
@@ -31,7 +33,7 @@ export interface EncodedExample {
   readonly tags: Readonly<Record<string, ReadonlyArray<number>>>
 }
 
-/** A dataset, encoded, with the tasks that read it. */
+/** A dataset, encoded and held in columns, with the tasks that read it. */
 export interface Corpus {
   readonly tasks: ReadonlyArray<string>
   readonly examples: ReadonlyArray<EncodedExample>
@@ -45,13 +47,26 @@ export interface Encoding {
   readonly limit: Tokenizer.Limit
 }
 
-export const isLabelled = ({ classes, tags }: EncodedExample, task: string): boolean =>
-  Object.hasOwn(classes, task) || Object.hasOwn(tags, task)
+export const isLabelled = (example: EncodedExample, task: string): boolean =>
+  example instanceof EncodedCorpus.Held
+    ? example.isLabelled(task)
+    : Object.hasOwn(example.classes, task) || Object.hasOwn(example.tags, task)
+
+/** Tokens of an example. */
+export const lengthOf = (example: EncodedExample): number =>
+  example instanceof EncodedCorpus.Held ? example.tokens : example.encoding.ids.length
+
+/** Places of the examples, those with few tokens first, equals in their order. */
+export const byLength = (examples: ReadonlyArray<EncodedExample>): ReadonlyArray<number> => {
+  const lengths = Int32Array.from(examples, lengthOf)
+  return examples.map((_, at) => at).sort((a, b) => lengths[a]! - lengths[b]! || a - b)
+}
 
 /**
  * Encodes every dataset once. Tasks that were given one and the same dataset are joint.
  *
- * Fails on a task without a head or whose dataset has no labels for it, and on a label that its head does not know.
+ * Fails on a task without a head or whose dataset has no labels for it or such as no head answers, and on a label that
+ * its head does not know.
  *
  * @param where names the step and the part, for messages
  */
@@ -60,15 +75,30 @@ export const encode = Effect.fnUntraced(function* (
   heads: Heads,
   encoding: Encoding,
   where: string,
-): Effect.fn.Return<ReadonlyArray<Corpus>, InvalidData> {
+): Effect.fn.Return<ReadonlyArray<Corpus>, InvalidData | PipelineInvalid> {
   for (const task of Object.keys(datasets)) yield* requireHead(task, heads, where)
   const corpora: Array<Corpus> = []
   for (const dataset of new Set(Object.values(datasets))) {
     const tasks = Object.keys(datasets).filter((task) => datasets[task] === dataset)
-    for (const task of tasks) yield* Dataset.requireTask(dataset, task, `${where}, task ${task}`)
+    for (const task of tasks) yield* requireAnswerable(dataset, task, `${where}, task ${task}`)
     const classes = new Map(tasks.map((task) => [task, new Map(heads[task]!.labels.map((label, at) => [label, at]))]))
-    const examples: Array<EncodedExample> = []
-    for (const row of Dataset.rowsOf(dataset)) examples.push(yield* encodeRow(row, classes, encoding, where))
+    const columns = Dataset.tasksOf(dataset)
+    const { add, examples } = EncodedCorpus.collector({
+      vocabularySize: encoding.tokenizer.vocabularySize,
+      labelled: columns.labels.filter((task) => tasks.includes(task)),
+      tagged: columns.tags.filter((task) => tasks.includes(task)),
+    })
+    let encoded = 0
+    for (const row of Dataset.rowsOf(dataset)) {
+      const labels = labelsOf(row, classes)
+      if (labels._tag === "Unknown") {
+        const { task, label } = labels
+        return yield* unknownLabel(label, classes.get(task)!, `${where}, task ${task}, example ${row.id}`)
+      }
+      add(row.id, Tokenizer.encodeExample(encoding.tokenizer, row, encoding.limit), labels)
+      // Others get their turn while millions are encoded.
+      if (++encoded % 4096 === 0) yield* Effect.yieldNow
+    }
     corpora.push({ tasks, examples })
   }
   return corpora
@@ -86,6 +116,24 @@ const requireHead = (task: string, heads: Heads, where: string): Effect.Effect<v
         }),
       )
 
+/** Fails unless the dataset says something about the task that a head can be trained on and asked for. */
+export const requireAnswerable = Effect.fnUntraced(function* (
+  dataset: Dataset.Dataset,
+  task: string,
+  where: string,
+): Effect.fn.Return<void, InvalidData | PipelineInvalid> {
+  yield* Dataset.requireTask(dataset, task, where)
+  const { labelSets = [], scores = [] } = Dataset.tasksOf(dataset)
+  const got = labelSets.includes(task) ? "several labels" : scores.includes(task) ? "a number" : undefined
+  if (got === undefined) return
+  return yield* new PipelineInvalid({
+    where,
+    expected: "one label an example, or a tag a token",
+    got: `${got} an example`,
+    advice: "There is no head for that yet.",
+  })
+})
+
 /** The class of a label. Fails on a label that training never had. */
 export const classOf = (
   label: string,
@@ -93,39 +141,44 @@ export const classOf = (
   where: string,
 ): Effect.Effect<number, InvalidData> => {
   const index = known.get(label)
-  if (index !== undefined) return Effect.succeed(index)
-  return Effect.fail(
-    new InvalidData({
-      where,
-      expected: `a label that occurs in training: ${Problem.list(known.keys())}`,
-      got: JSON.stringify(label),
-      advice: "Give the training part an example of it, or leave such examples out.",
-    }),
-  )
+  return index === undefined ? Effect.fail(unknownLabel(label, known, where)) : Effect.succeed(index)
 }
 
-const encodeRow = Effect.fnUntraced(function* (
-  row: Dataset.Example,
-  known: ReadonlyMap<string, ReadonlyMap<string, number>>,
-  { tokenizer, limit }: Encoding,
-  where: string,
-) {
-  const inTask = (label: string, task: string) =>
-    classOf(label, known.get(task)!, `${where}, task ${task}, example ${row.id}`)
-  const classes: Record<string, number> = {}
-  const tags: Record<string, ReadonlyArray<number>> = {}
-  for (const task of known.keys()) {
+const unknownLabel = (label: string, known: ReadonlyMap<string, number>, where: string): InvalidData =>
+  new InvalidData({
+    where,
+    expected: `a label that occurs in training: ${Problem.list(known.keys())}`,
+    got: JSON.stringify(label),
+    advice: "Give the training part an example of it, or leave such examples out.",
+  })
+
+interface Known extends EncodedCorpus.Labels {
+  readonly _tag: "Known"
+}
+interface Unknown {
+  readonly _tag: "Unknown"
+  readonly task: string
+  readonly label: string
+}
+
+/** Classes by task, or the first label that a head does not know. */
+const labelsOf = (row: Dataset.Example, known: ReadonlyMap<string, ReadonlyMap<string, number>>): Known | Unknown => {
+  const classes = new Map<string, number>()
+  const tags = new Map<string, ReadonlyArray<number>>()
+  for (const [task, places] of known) {
     const label = Object.hasOwn(row.labels, task) ? row.labels[task] : undefined
-    if (label !== undefined) classes[task] = yield* inTask(label, task)
-    const words = Object.hasOwn(row.tags, task) ? row.tags[task] : undefined
-    if (words !== undefined) tags[task] = yield* Effect.forEach(words, (tag) => inTask(tag, task))
+    const sequence = Object.hasOwn(row.tags, task) ? row.tags[task] : undefined
+    const unknown = [...(label === undefined ? [] : [label]), ...(sequence ?? [])].find((each) => !places.has(each))
+    if (unknown !== undefined) return { _tag: "Unknown", task, label: unknown }
+    if (label !== undefined) classes.set(task, places.get(label)!)
+    if (sequence !== undefined)
+      tags.set(
+        task,
+        sequence.map((tag) => places.get(tag)!),
+      )
   }
-  const encoding =
-    row.tokens === undefined
-      ? Tokenizer.encode(tokenizer, row.text ?? "", limit)
-      : Tokenizer.encodeWords(tokenizer, row.tokens, limit)
-  return { id: row.id, encoding, classes, tags } satisfies EncodedExample
-})
+  return { _tag: "Known", classes, tags }
+}
 
 /** What a graph is fed. */
 export interface Batch {

@@ -19,12 +19,15 @@ import * as Tokenizer from "@thaw/models/Tokenizer"
 import { Sessions } from "@thaw/onnx/Session"
 import { Effect, Schema } from "effect"
 import * as Batch from "./Batch.ts"
+import * as EncodedCorpus from "./EncodedCorpus.ts"
 import * as Environment from "./Environment.ts"
 import * as Features from "./Features.ts"
 import * as Pattern from "./freeze/Pattern.ts"
 
 /** Examples that go through the encoder at once. */
 const examplesAtOnce = 64
+
+const nothing: EncodedCorpus.Labels = { classes: new Map(), tags: new Map() }
 
 export interface Choice {
   readonly groups: ReadonlyArray<Group.Group>
@@ -44,20 +47,19 @@ export interface Encoded {
 export const vectors = Effect.fnUntraced(function* (
   checkpoint: Checkpoint.Checkpoint,
   { groups, pooling }: Choice,
-  rows: ReadonlyArray<Dataset.Example>,
+  rows: Iterable<Dataset.Example>,
   done: (count: number) => Effect.Effect<void> = () => Effect.void,
 ) {
   const { config } = checkpoint
   const { scratch } = yield* Step.StepRun
   const tokenizer = yield* Checkpoint.tokenizer(checkpoint)
   const limit = { maxTokens: Checkpoint.maxTokens(checkpoint, tokenizer) }
-  const examples = rows.map(({ id, text, tokens }): Batch.EncodedExample => {
-    const encoding =
-      tokens === undefined
-        ? Tokenizer.encode(tokenizer, text ?? "", limit)
-        : Tokenizer.encodeWords(tokenizer, tokens, limit)
-    return { id, encoding, classes: {}, tags: {} }
+  const { add, examples } = EncodedCorpus.collector({
+    vocabularySize: tokenizer.vocabularySize,
+    labelled: [],
+    tagged: [],
   })
+  for (const row of rows) add(row.id, Tokenizer.encodeExample(tokenizer, row, limit), nothing)
   const device = yield* (yield* Sessions).open
   const { weights } = yield* Checkpoint.onDisk(checkpoint, scratch)
   const names = Network.parameters(EncoderConfig.network(config)).map(({ name }) => name)
@@ -75,9 +77,7 @@ export const vectors = Effect.fnUntraced(function* (
   const inputs = new Set(graph.inputs.map(({ name }) => name))
   const { hidden } = config.dimensions
   const found = groups.map((group) => ({ group, data: new Float32Array(examples.length * hidden) }))
-  const order = examples
-    .map((_, at) => at)
-    .sort((a, b) => examples[a]!.encoding.ids.length - examples[b]!.encoding.ids.length || a - b)
+  const order = Batch.byLength(examples)
   for (let start = 0; start < order.length; start += examplesAtOnce) {
     const places = order.slice(start, start + examplesAtOnce)
     const together = places.map((place) => examples[place]!)
@@ -131,9 +131,9 @@ const encode = Effect.fnUntraced(function* ({
     const expected = "patterns that leave a group of the encoder"
     return yield* new PipelineInvalid({ where: `${step}, groups`, expected, got: JSON.stringify(groups), advice: "" })
   }
-  const rows = [...Dataset.rowsOf(examples)]
+  const rows = Dataset.rowsOf(examples)
   const { origin, vectors: found } = yield* vectors(encoder, { groups: chosen, pooling }, rows, (done) =>
-    emit({ _tag: "progressed", step, done, of: rows.length, unit: "examples" }),
+    emit({ _tag: "progressed", step, done, of: Dataset.size(examples), unit: "examples" }),
   )
   return Features.make(examples, origin, found)
 })

@@ -55,9 +55,7 @@ export const logits = Effect.fnUntraced(function* (
   tasks: ReadonlyArray<string>,
 ): Effect.fn.Return<ReadonlyArray<Logits>, SessionFailed> {
   const { session, inputs, resident, heads, padId, below } = answering
-  const order = examples
-    .map((_, at) => at)
-    .sort((a, b) => examples[a]!.encoding.ids.length - examples[b]!.encoding.ids.length || a - b)
+  const order = Batch.byLength(examples)
   const results: Array<Logits> = Array.from({ length: examples.length })
   for (let start = 0; start < order.length; start += examplesAtOnce) {
     const places = order.slice(start, start + examplesAtOnce)
@@ -72,7 +70,7 @@ export const logits = Effect.fnUntraced(function* (
       fetch: tasks.map((task) => `logits.${task}`),
     })
     places.forEach((place, row) => {
-      const tokens = examples[place]!.encoding.ids.length
+      const tokens = Batch.lengthOf(examples[place]!)
       results[place] = Object.fromEntries(
         tasks.map((task) => [task, rowOf(outputs[`logits.${task}`]!, row, heads[task]!.labels.length, tokens)]),
       )

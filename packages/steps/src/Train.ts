@@ -19,6 +19,7 @@ import type * as LearningRate from "@thaw/models/LearningRate"
 import { Effect, Schema } from "effect"
 import * as AddTask from "./AddTask.ts"
 import type * as Balance from "./Balance.ts"
+import * as Batch from "./Batch.ts"
 import * as Environment from "./Environment.ts"
 import * as Freeze from "./Freeze.ts"
 import * as Roles from "./freeze/Roles.ts"
@@ -64,7 +65,7 @@ export const heads = Step.make({
           advice: "",
         })
       }
-      yield* Dataset.requireTask(examples, task, where)
+      yield* Batch.requireAnswerable(examples, task, where)
       const tagged = Dataset.tasksOf(examples).tags.includes(task)
       if (tagged !== (head.kind === "tokenClassification")) {
         return yield* new PipelineInvalid({

@@ -9,7 +9,7 @@ import type { Dimensions } from "@thaw/models/Dimensions"
 import * as Group from "@thaw/models/Group"
 import * as Graph from "@thaw/onnx/Graph"
 import * as Tensor from "@thaw/onnx/Tensor"
-import type * as Batch from "../Batch.ts"
+import * as Batch from "../Batch.ts"
 import { type Precision, precisions } from "./BoundaryPrecision.ts"
 
 /** What is kept of each row: which vectors, how long, how exact. */
@@ -33,22 +33,23 @@ export interface Chunk {
   readonly end: number
 }
 
-const digests = new WeakMap<Batch.EncodedExample["encoding"], string>()
+const digests = new WeakMap<Batch.EncodedExample, string>()
 
 /** What the encoder reads of an example, and nothing else. */
-export const digestOf = ({ encoding }: Batch.EncodedExample): string => {
-  const known = digests.get(encoding)
+export const digestOf = (example: Batch.EncodedExample): string => {
+  const known = digests.get(example)
   if (known !== undefined) return known
   const hash = createHash("sha256")
-  for (const { buffer, byteOffset, byteLength } of [encoding.ids, encoding.typeIds]) {
+  const { ids, typeIds } = example.encoding
+  for (const { buffer, byteOffset, byteLength } of [ids, typeIds]) {
     hash.update(new Uint8Array(buffer, byteOffset, byteLength))
   }
   const digest = hash.digest("base64")
-  digests.set(encoding, digest)
+  digests.set(example, digest)
   return digest
 }
 
-export const lengthOf = ({ encoding }: Batch.EncodedExample): number => encoding.ids.length
+export const lengthOf = Batch.lengthOf
 
 export const of = (examples: ReadonlyArray<Batch.EncodedExample>): Rows => {
   const distinct = new Map(examples.map((example) => [digestOf(example), example]))

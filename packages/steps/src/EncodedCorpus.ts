@@ -1,0 +1,231 @@
+/**
+ * Encoded examples, held in columns: what a million of them cost is the ids of their tokens and a few numbers each.
+ *
+ * ```
+ * ids      one after the other: 2 bytes a token, 4 where the vocabulary has more than 65,536
+ * typeIds  1 byte a token, nothing while all are 0 (they are without a second text)
+ * words    4 bytes a token, only where a task has tags
+ * classes  4 bytes an example and classification task
+ * tags     4 bytes a word and token task
+ * ```
+ *
+ * An example is a view of its columns. Two views of one example are the same object.
+ */
+import type * as Tokenizer from "@thaw/models/Tokenizer"
+import type { EncodedExample } from "./Batch.ts"
+
+type Numbers = Int32Array | Uint16Array | Uint8Array
+
+/** Numbers one after the other. */
+class Column<A extends Numbers> {
+  private kept: A
+  length = 0
+  constructor(empty: A) {
+    this.kept = empty
+  }
+  /** Room for `more` numbers; gives where they go. */
+  private reserve(more: number): number {
+    const from = this.length
+    this.length += more
+    if (this.length > this.kept.length) {
+      const size = Math.max(1024, this.length, Math.ceil(1.5 * this.kept.length))
+      const larger = new (this.kept.constructor as new (length: number) => A)(size)
+      larger.set(this.kept.subarray(0, from))
+      this.kept = larger
+    }
+    return from
+  }
+  push(number: number): void {
+    const place = this.reserve(1)
+    this.kept[place] = number
+  }
+  append(numbers: ArrayLike<number>): void {
+    const place = this.reserve(numbers.length)
+    this.kept.set(numbers, place)
+  }
+  at(place: number): number {
+    return this.kept[place]!
+  }
+  slice(from: number, to: number): Int32Array {
+    return Int32Array.from(this.kept.subarray(from, to))
+  }
+}
+
+const int32s = () => new Column(new Int32Array(0))
+
+const none = -1
+
+/** Values of one token task. */
+interface Tags {
+  readonly classes: Column<Int32Array>
+  /** Where an example's begin in `classes`, or `none`. */
+  readonly starts: Column<Int32Array>
+  readonly counts: Column<Int32Array>
+}
+
+export interface Shape {
+  readonly vocabularySize: number
+  /** Classification tasks. */
+  readonly labelled: ReadonlyArray<string>
+  /** Token tasks. */
+  readonly tagged: ReadonlyArray<string>
+}
+
+/** What an example says beside its tokens, by task; a task without a label or tags is absent. */
+export interface Labels {
+  readonly classes: ReadonlyMap<string, number>
+  readonly tags: ReadonlyMap<string, ReadonlyArray<number>>
+}
+
+class Columns {
+  private readonly tokens: Column<Int32Array> | Column<Uint16Array>
+  private types: Column<Uint8Array> | undefined
+  private readonly wordOf: Column<Int32Array> | undefined
+  private readonly starts = int32s()
+  private names = Buffer.alloc(1024)
+  private readonly nameEnds = int32s()
+  private readonly classes: ReadonlyMap<string, Column<Int32Array>>
+  private readonly tags: ReadonlyMap<string, Tags>
+
+  constructor({ vocabularySize, labelled, tagged }: Shape) {
+    this.tokens = vocabularySize > 2 ** 16 ? int32s() : new Column(new Uint16Array(0))
+    this.wordOf = tagged.length > 0 ? int32s() : undefined
+    this.classes = new Map(labelled.map((task) => [task, int32s()]))
+    this.tags = new Map(tagged.map((task) => [task, { classes: int32s(), starts: int32s(), counts: int32s() }]))
+  }
+
+  add(id: string, { ids, typeIds, words }: Tokenizer.Encoded, labels: Labels): void {
+    this.starts.push(this.tokens.length)
+    if (this.types === undefined && typeIds.some((type) => type !== 0)) {
+      this.types = new Column(new Uint8Array(this.tokens.length))
+      this.types.length = this.tokens.length
+    }
+    this.types?.append(typeIds)
+    this.wordOf?.append(words)
+    this.tokens.append(ids)
+    this.addName(id)
+    for (const [task, column] of this.classes) column.push(labels.classes.get(task) ?? none)
+    for (const [task, column] of this.tags) {
+      const given = labels.tags.get(task)
+      column.starts.push(given === undefined ? none : column.classes.length)
+      column.counts.push(given?.length ?? 0)
+      if (given !== undefined) column.classes.append(given)
+    }
+  }
+
+  private addName(id: string): void {
+    const from = this.nameEnds.length === 0 ? 0 : this.nameEnds.at(this.nameEnds.length - 1)
+    if (from + 3 * id.length > this.names.length) {
+      const larger = Buffer.alloc(Math.ceil(1.5 * (from + 3 * id.length)))
+      larger.set(this.names)
+      this.names = larger
+    }
+    this.nameEnds.push(from + this.names.write(id, from, "utf8"))
+  }
+
+  idOf(at: number): string {
+    return this.names.toString("utf8", at === 0 ? 0 : this.nameEnds.at(at - 1), this.nameEnds.at(at))
+  }
+
+  private end(at: number): number {
+    return at + 1 === this.starts.length ? this.tokens.length : this.starts.at(at + 1)
+  }
+
+  tokensOf(at: number): number {
+    return this.end(at) - this.starts.at(at)
+  }
+
+  ids(at: number): Int32Array {
+    return this.tokens.slice(this.starts.at(at), this.end(at))
+  }
+
+  typeIds(at: number): Int32Array {
+    return this.types?.slice(this.starts.at(at), this.end(at)) ?? new Int32Array(this.tokensOf(at))
+  }
+
+  words(at: number): Int32Array {
+    return this.wordOf?.slice(this.starts.at(at), this.end(at)) ?? new Int32Array(this.tokensOf(at)).fill(none)
+  }
+
+  classesOf(at: number): Readonly<Record<string, number>> {
+    const found = [...this.classes].map(([task, column]) => [task, column.at(at)] as const)
+    return Object.fromEntries(found.filter(([, label]) => label !== none))
+  }
+
+  tagsOf(at: number): Readonly<Record<string, ReadonlyArray<number>>> {
+    return Object.fromEntries(
+      [...this.tags].flatMap(([task, { classes, starts, counts }]) => {
+        const from = starts.at(at)
+        return from === none ? [] : [[task, Array.from(classes.slice(from, from + counts.at(at)))] as const]
+      }),
+    )
+  }
+
+  isLabelled(at: number, task: string): boolean {
+    return (this.classes.get(task)?.at(at) ?? none) !== none || (this.tags.get(task)?.starts.at(at) ?? none) !== none
+  }
+}
+
+class HeldEncoding implements Tokenizer.Encoded {
+  private readonly columns: Columns
+  private readonly at: number
+  constructor(columns: Columns, at: number) {
+    this.columns = columns
+    this.at = at
+  }
+  get ids(): Int32Array {
+    return this.columns.ids(this.at)
+  }
+  get typeIds(): Int32Array {
+    return this.columns.typeIds(this.at)
+  }
+  get words(): Int32Array {
+    return this.columns.words(this.at)
+  }
+}
+
+/** An example as a view: what is asked for is made when it is asked for. */
+export class Held implements EncodedExample {
+  private readonly columns: Columns
+  private readonly at: number
+  constructor(columns: Columns, at: number) {
+    this.columns = columns
+    this.at = at
+  }
+  get id(): string {
+    return this.columns.idOf(this.at)
+  }
+  get encoding(): Tokenizer.Encoded {
+    return new HeldEncoding(this.columns, this.at)
+  }
+  get classes(): Readonly<Record<string, number>> {
+    return this.columns.classesOf(this.at)
+  }
+  get tags(): Readonly<Record<string, ReadonlyArray<number>>> {
+    return this.columns.tagsOf(this.at)
+  }
+  get tokens(): number {
+    return this.columns.tokensOf(this.at)
+  }
+  isLabelled(task: string): boolean {
+    return this.columns.isLabelled(this.at, task)
+  }
+}
+
+/** Takes examples one by one. */
+export interface Collector {
+  readonly add: (id: string, encoding: Tokenizer.Encoded, labels: Labels) => void
+  readonly examples: ReadonlyArray<EncodedExample>
+}
+
+export const collector = (shape: Shape): Collector => {
+  const columns = new Columns(shape)
+  const examples: Array<Held> = []
+  return {
+    add: (id, encoding, labels) => {
+      columns.add(id, encoding, labels)
+      examples.push(new Held(columns, examples.length))
+    },
+    examples,
+  }
+}
