@@ -99,6 +99,71 @@ describe("rows", () => {
   })
 })
 
+describe("pairs, label sets and scores", () => {
+  const rich = { labels: [], tags: [], labelSets: ["emotions"], scores: ["stars"] }
+  it("come back as they were", () => {
+    const set = fc.option(fc.array(word, { maxLength: 3 }), { nil: undefined })
+    const score = fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }), { nil: undefined })
+    fc.assert(
+      fc.property(fc.array(fc.record({ pair: word, set, score }), { minLength: 1, maxLength: 10 }), (given) => {
+        const rows = given.map(({ pair, set: labelled, score: number }, at) =>
+          row(`r${at}`, {
+            pair,
+            labelSets: labelled === undefined ? {} : { emotions: labelled },
+            scores: number === undefined ? {} : { stars: number },
+          }),
+        )
+        const dataset = Dataset.examples(rows, rich)
+        expect([...Dataset.rowsOf(copied(dataset))]).toEqual(rows)
+        expect(Dataset.tasksOf(copied(dataset))).toEqual(rich)
+        expect(bytesOf(copied(dataset))).toEqual(bytesOf(dataset))
+      }),
+    )
+  })
+
+  it("are refused where some have a second text and some have none, and where a score is no number", () => {
+    expect(() => Dataset.examples([row("a", { pair: "x" }), row("b")], rich)).toThrow(
+      'example "b": expected text and pair, got text. The examples of one dataset have one form.',
+    )
+    expect(() => Dataset.examples([row("a", { scores: { stars: Number.NaN } })], rich)).toThrow(
+      'example "a": expected a number for task "stars", got NaN.',
+    )
+  })
+})
+
+describe("a dataset that does not fit in memory", () => {
+  /** Labels occur first in another order than sorted, and the last in the last row only. */
+  const labelOf = (at: number): string => (at === 29_999 ? "aardvark" : `label ${(at * 7) % 11}`)
+  function* many(): Generator<Dataset.Example, void, void> {
+    for (let at = 0; at < 30_000; at++) {
+      const labels = at % 13 === 0 ? {} : { topic: labelOf(at) }
+      yield row(`r${at}`, { text: `${at} ${"é".repeat(700)}`, labels })
+    }
+  }
+  const waiting = Dataset.examples(many(), { labels: ["topic"], tags: [] })
+
+  it("waits on a disk and gives back the rows, again and again", () => {
+    for (let round = 0; round < 2; round++) {
+      const expected = many()
+      for (const found of Dataset.rowsOf(waiting)) expect(found).toEqual(expected.next().value)
+      expect(expected.next().done).toBe(true)
+    }
+    expect(Dataset.size(waiting)).toBe(30_000)
+    expect(Dataset.labelsOf(waiting, "topic").slice(0, 2)).toEqual(["aardvark", "label 0"])
+  })
+
+  it("has record batches of a few MiB and the bytes that its rows have, whichever way they came", () => {
+    const sizes = Array.from(waiting.recordBatches, ({ numRows }) => numRows)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(4096)
+    expect(sizes.length).toBeGreaterThan(9)
+    const digest = (dataset: Dataset.Examples) =>
+      Effect.runSync(Artifact.digest(Effect.runSync(Artifact.write(Dataset.Examples, dataset)).get("data.arrow")!))
+    const again = Dataset.withRows(waiting, [...many()])
+    expect(digest(again)).toEqual(digest(waiting))
+    expect(digest(Dataset.filter(waiting, () => true))).toEqual(digest(waiting))
+  })
+})
+
 describe("the table", () => {
   it("has a role per column and labels as a sorted dictionary, whatever the order of rows", () => {
     const rows = [row("a", { labels: { topic: "weather" } }), row("b", { labels: { topic: "service" } }), row("c")]

@@ -113,7 +113,81 @@ describe("tensors of a batch", () => {
   })
 })
 
+describe("two texts", () => {
+  const pairs = Dataset.examples(
+    [
+      { id: "a", origin: "a", text: "the cat sat", pair: "it", labels: { topic: "animal" }, tags: {} },
+      { id: "b", origin: "b", text: "it", pair: "the cats sat under it", labels: {}, tags: {} },
+    ],
+    { labels: ["topic"], tags: [] },
+  )
+
+  it("stand behind one another, parted by [SEP]; the second is of type 1, padding of type 0", async () => {
+    const [corpus] = await encode({ topic: pairs })
+    const batch = Batch.make(corpus!.examples, heads, tokenizer.padId)
+    const [cls, sep] = [2, 3]
+    expect(feedOf(batch, "input_ids")).toEqual([
+      ...[cls, 4, 5, 7, sep, 10, sep, 0, 0, 0, 0],
+      ...[cls, 10, sep, 4, 5, 6, 7, 8, 9, 10, sep],
+    ])
+    expect(feedOf(batch, "token_type_ids")).toEqual([
+      ...[0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0],
+      ...[0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1],
+    ])
+  })
+
+  it("are cut at the longer one first", async () => {
+    const [corpus] = await encode({ topic: pairs }, 6)
+    // Three places beside the special tokens: "the cat" and "it"; "it" and "the cat".
+    expect(corpus!.examples.map(({ encoding }) => [...encoding.ids])).toEqual([
+      [2, 4, 5, 3, 10, 3],
+      [2, 10, 3, 4, 5, 3],
+    ])
+  })
+})
+
+describe("a held corpus", () => {
+  it.each([12, 70_000])("gives back what the tokenizer gave, with %i ids", async (vocabularySize) => {
+    const many = Array.from({ length: 3000 }, (_, at) =>
+      row(`r${at}`, {
+        tokens: ["the", "cats", "sat", "under", "it"].slice(0, 1 + (at % 5)),
+        labels: at % 3 === 0 ? {} : { topic: at % 2 === 0 ? "animal" : "other" },
+        tags: at % 4 === 0 ? {} : { thing: Array<string>(1 + (at % 5)).fill(at % 2 === 0 ? "O" : "B-animal") },
+      }),
+    )
+    const dataset = Dataset.examples(many, { labels: ["topic"], tags: ["thing"] })
+    const other = { ...tokenizer, vocabularySize }
+    const [corpus] = await Effect.runPromise(
+      Batch.encode({ topic: dataset, thing: dataset }, heads, { tokenizer: other, limit: { maxTokens: 16 } }, "step"),
+    )
+    many.forEach(({ id, tokens, labels, tags }, at) => {
+      const found = corpus!.examples[at]!
+      const { ids, typeIds, words } = Tokenizer.encodeWords(tokenizer, tokens!, { maxTokens: 16 })
+      const classes = labels["topic"] === undefined ? {} : { topic: labels["topic"] === "animal" ? 0 : 1 }
+      const tagged = tags["thing"] === undefined ? {} : { thing: tags["thing"].map((tag) => (tag === "O" ? 0 : 1)) }
+      expect([found.id, found.encoding.ids, found.encoding.typeIds, found.encoding.words]).toEqual([id, ids, typeIds, words]) // prettier-ignore
+      expect([found.classes, found.tags, Batch.lengthOf(found)]).toEqual([classes, tagged, ids.length])
+    })
+  })
+})
+
 describe("what cannot be encoded", () => {
+  it.each([
+    ["stars", "a number"],
+    ["emotions", "several labels"],
+  ])("is a task for which there is no head yet: %s", async (task, got) => {
+    const rich = Dataset.examples([row("x", { labelSets: { emotions: ["a"] }, scores: { stars: 3 } })], {
+      labels: [],
+      tags: [],
+      labelSets: ["emotions"],
+      scores: ["stars"],
+    })
+    expect(await failure({ [task]: rich }, { [task]: heads["topic"]! })).toMatchObject({
+      _tag: "PipelineInvalid",
+      message: `step, train, task ${task}: expected one label an example, or a tag a token, got ${got} an example. There is no head for that yet.`,
+    })
+  })
+
   it("is a task without a head", async () => {
     expect((await failure({ topics: joint })).message).toBe(
       'step, train: expected a task that has a head: "topic", "mood", "thing", got "topics". Did you mean "topic"?',

@@ -43,7 +43,7 @@ const output = {
  */
 export const stratified = Step.make({
   name: "Split.stratified",
-  version: "1",
+  version: "2",
   input: {
     examples: Dataset.Examples,
     by: Schema.optionalKey(Schema.String),
@@ -80,7 +80,7 @@ export const stratified = Step.make({
  */
 export const given = Step.make({
   name: "Split.given",
-  version: "1",
+  version: "2",
   input: {
     train: Dataset.Examples,
     test: Dataset.Examples,

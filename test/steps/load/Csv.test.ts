@@ -57,6 +57,45 @@ describe("Load.csv", () => {
     expect(rows.map(({ text }) => text)).toEqual(["one", "two", "three"])
   })
 
+  it("reads a line of 10 MB, quoted or not, and the lines around it", async () => {
+    const long = "é, ".repeat(10 * 2 ** 18)
+    const rows = await load(`text,topic\none,a\n${quoted(long)},b\n${"x".repeat(10 * 2 ** 20)},c\nlast,d`)
+    expect(rows.map(({ text }) => text?.length)).toEqual([3, long.length, 10 * 2 ** 20, 4])
+    expect(rows.map(({ labels }) => labels["topic"])).toEqual(["a", "b", "c", "d"])
+  })
+
+  it("reads rows wherever the pieces end in which the file is read", async () => {
+    // A MiB a piece: characters of several bytes, CR LF and quoted line ends fall on its ends sooner or later.
+    const texts = Array.from({ length: 40_000 }, (_, at) => `${"😀é\n".repeat(at % 7)}${"x".repeat(at % 41)} ${at}`)
+    const rows = await load(`text\r\n${texts.map(quoted).join("\r\n")}`, { text: "text" })
+    expect(rows.map(({ text }) => text)).toEqual(texts)
+  })
+
+  it("names the line of what is wrong behind many pieces", async () => {
+    const lines = Array.from({ length: 60_000 }, (_, at) => `"a line\nof two ${at}",x`)
+    expect((await error(`text,topic\n${lines.join("\n")}\ntoo,many,cells\n`)).message).toContain(
+      "./topics.csv, line 120002: expected 2 cells as in the header, got 3.",
+    )
+    const broken = Buffer.concat([Buffer.from(`text,topic\n${lines.join("\n")}\n`), Buffer.from([0xff])])
+    expect((await error(broken)).message).toContain("./topics.csv, line 120002: expected text in UTF-8")
+  })
+
+  it("reads pairs, scores and label sets", async () => {
+    const rows = await load('q,a,stars,all\nWhy?,So.,4.5,"joy, fear"\nHow?,No.,,\n', {
+      text: "q",
+      pair: "a",
+      score: "stars",
+      labelSets: { emotions: "all" },
+    })
+    expect(rows.map(({ pair, scores, labelSets }) => [pair, scores, labelSets])).toEqual([
+      ["So.", { stars: 4.5 }, { emotions: ["joy", "fear"] }],
+      ["No.", {}, {}],
+    ])
+    expect((await error("q,stars\nWhy?,many\n", { text: "q", score: "stars" })).message).toBe(
+      './topics.csv, line 2: expected a number in field "stars", got "many".',
+    )
+  })
+
   it("separates by tabs in a .tsv file and by what it is told", async () => {
     expect(await load("text\ttopic\na, b\tx\n", topic, "topics.tsv")).toMatchObject([
       { text: "a, b", labels: { topic: "x" } },

@@ -45,7 +45,7 @@ interface Token {
  */
 export const conll = Step.make({
   name: "Load.conll",
-  version: "1",
+  version: "2",
   input: {
     path: Source.files,
     token: Schema.optionalKey(Schema.Int),

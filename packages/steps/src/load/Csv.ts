@@ -28,7 +28,7 @@ import * as SourceText from "./SourceText.ts"
  */
 export const csv = Step.make({
   name: "Load.csv",
-  version: "1",
+  version: "2",
   input: {
     path: Source.files,
     ...Columns.ofValues,

@@ -27,7 +27,7 @@ import * as SourceText from "./SourceText.ts"
  */
 export const jsonl = Step.make({
   name: "Load.jsonl",
-  version: "1",
+  version: "2",
   input: { path: Source.files, ...Columns.ofLists },
   output: Dataset.Examples,
   run: Effect.fnUntraced(function* ({ path, ...given }) {
