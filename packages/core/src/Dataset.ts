@@ -29,7 +29,7 @@ import { Fingerprints } from "./Fingerprints.ts"
 import * as ExampleColumns from "./internal/ExampleColumns.ts"
 import { own } from "./internal/ExampleColumns.ts"
 import * as ExampleRows from "./internal/ExampleRows.ts"
-import * as RecordBatchFile from "./internal/RecordBatchFile.ts"
+import * as RecordBatchFile from "./RecordBatchFile.ts"
 import * as Problem from "./Problem.ts"
 
 export type Role = "id" | "origin" | "text" | "pair" | "tokens" | "label" | "tags" | "labels" | "score"

@@ -71,6 +71,28 @@ describe("Load.arrow", () => {
   const content = Arrow.tableToIPC(table, "file")
   const stream = Arrow.tableToIPC(table, "stream")
 
+  it("fails typed, never with a stack, wherever the file is cut off", async () => {
+    const many = new Arrow.Table({
+      text: utf8(Array.from({ length: 50 }, (_, at) => `text ${at}`)),
+      mood: utf8(Array.from({ length: 50 }, (_, at) => `${at % 3}`)),
+    })
+    const forms = { file: Arrow.tableToIPC(many, "file"), stream: Arrow.tableToIPC(many, "stream") }
+    const form = fc.constantFrom("file" as const, "stream" as const)
+    await fc.assert(
+      fc.asyncProperty(form, fc.nat(), async (name, place) => {
+        const whole = forms[name]
+        const path = file("damaged.arrow", whole.subarray(0, place % whole.length))
+        const result = await outcome(Load.arrow.run({ path, text: "text", label: "mood" })).then(
+          () => "examples",
+          (problem: { _tag: string }) => problem._tag,
+        )
+        // A stream may end without saying so.
+        expect(name === "file" ? ["InvalidData"] : ["InvalidData", "examples"]).toContain(result)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
   it.each([
     ["a null text", content, { text: "text" }, './rows.arrow, row 2: expected a string in field "text", got null.'],
     ["a missing column", content, { text: "texts" }, './rows.arrow: expected a column "texts", got the columns "text", "mood". Did you mean "text"?'], // prettier-ignore

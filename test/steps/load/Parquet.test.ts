@@ -42,7 +42,17 @@ describe("Load.parquet", () => {
             { codec, rowGroupSize },
           )
           const found = await load(content, { text: "text", pair: "pair", label: "mood", score: "stars", id: "id" })
-          expect(found).toEqual(rows.map(({ labelSets: _, ...row }) => row))
+          expect(found).toEqual(
+            rows.map(({ id, origin, text, pair, labels, tags, scores }) => ({
+              id,
+              origin,
+              text,
+              pair,
+              labels,
+              tags,
+              scores,
+            })),
+          )
         },
       ),
       { numRuns: 60 },
@@ -74,6 +84,27 @@ describe("Load.parquet", () => {
     ])
     const [row] = await load(content, { text: "text", label: "label" })
     expect(row!.labels).toEqual({ label: "9007199254740993" })
+  })
+
+  it("fails typed, never with a stack, wherever the file is cut off or damaged", async () => {
+    const whole = written([
+      { name: "text", data: Array.from({ length: 50 }, (_, at) => `text ${at}`), type: "STRING" },
+      { name: "label", data: Array.from({ length: 50 }, (_, at) => BigInt(at % 3)), type: "INT64" },
+    ])
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length - 1), fc.nat(255), fc.boolean(), async (at, byte, isCut) => {
+        const damaged = Buffer.from(whole.subarray(0, isCut ? at : whole.length))
+        if (!isCut) damaged[at] = byte
+        const path = file("damaged.parquet", damaged)
+        const result = await outcome(Load.parquet.run({ path, text: "text", label: "label" })).then(
+          () => "examples",
+          (problem: { _tag: string }) => problem._tag,
+        )
+        expect(["examples", "InvalidData"]).toContain(result)
+        if (isCut) expect(result).toBe("InvalidData")
+      }),
+      { numRuns: 150 },
+    )
   })
 
   const content = written([

@@ -7,7 +7,7 @@
  */
 import * as Arrow from "apache-arrow"
 import type { Example, Tasks } from "../Dataset.ts"
-import * as RecordBatchFile from "./RecordBatchFile.ts"
+import * as RecordBatchFile from "../RecordBatchFile.ts"
 import { Spill } from "./Spill.ts"
 
 export const roleKey = "thaw.role"
@@ -275,7 +275,7 @@ export const collector = (form: Form, tasks: Tasks): Collector => {
       const { schema, finished } = final(columns, draft)
       const last = held.map(finished)
       const waiting = spill
-      const index = { schema: draft, start: 0, recordBatches: spilled }
+      const index = { schema: draft, dictionaries: 0, start: 0, recordBatches: spilled }
       if (waiting === undefined) return { schema, size, recordBatches: last }
       return {
         schema,

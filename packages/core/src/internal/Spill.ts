@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as RecordBatchFile from "./RecordBatchFile.ts"
+import * as RecordBatchFile from "../RecordBatchFile.ts"
 
 const handles = new FinalizationRegistry<number>((handle) => fs.closeSync(handle))
 

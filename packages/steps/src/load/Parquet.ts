@@ -55,12 +55,19 @@ async function* drafts(
   const handle = await open(source.path).catch(unreadable)
   try {
     const { size: byteLength } = await handle.stat()
+    const sliced = async (start: number, end: number): Promise<ArrayBuffer> => {
+      if (!(start >= 0 && start <= end && end <= byteLength)) throw new Error("a part outside of the file")
+      const bytes = Buffer.allocUnsafeSlow(end - start)
+      await handle.read(bytes, 0, end - start, start).catch(unreadable)
+      return bytes.buffer
+    }
     const file: Hyparquet.AsyncBuffer = {
       byteLength,
-      slice: async (start, end = byteLength) => {
-        const bytes = Buffer.allocUnsafeSlow(end - start)
-        const { bytesRead } = await handle.read(bytes, 0, end - start, start).catch(unreadable)
-        return bytes.buffer.slice(0, bytesRead)
+      slice: (start, end = byteLength) => {
+        const read = sliced(start, end)
+        // The library asks for several parts at once and, when one fails, forgets the others.
+        read.catch(() => undefined)
+        return read
       },
     }
     const metadata = await decoded(source, "a Parquet file", () => Hyparquet.parquetMetadataAsync(file))

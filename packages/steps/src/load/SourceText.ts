@@ -36,12 +36,12 @@ export async function* bytes(source: Source.Located): AsyncGenerator<Buffer<Arra
   try {
     while (true) {
       const piece = Buffer.allocUnsafeSlow(pieceBytes)
-      const { bytesRead } = await handle!.read(piece, 0, pieceBytes, null).catch(failed as () => never)
+      const { bytesRead } = await handle.read(piece, 0, pieceBytes, null).catch(failed as () => never)
       if (bytesRead === 0) return
       yield piece.subarray(0, bytesRead)
     }
   } finally {
-    await handle!.close()
+    await handle.close()
   }
 }
 

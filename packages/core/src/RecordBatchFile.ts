@@ -36,6 +36,8 @@ export const ofHandle = (handle: number): Bytes => ({
 /** Where the parts of a file stand. */
 export interface Index {
   readonly schema: Arrow.Schema
+  /** Where the dictionaries start. */
+  readonly dictionaries: number
   /** The end of the dictionaries, where the first record batch starts. */
   readonly start: number
   readonly recordBatches: ReadonlyArray<{ readonly from: number; readonly to: number; readonly rows: number }>
@@ -44,11 +46,12 @@ export interface Index {
 const magic = new TextEncoder().encode("ARROW1\0\0")
 const endsEarly = "a file that ends early"
 
-/** Throws on bytes that are no Arrow IPC file of ours: dictionaries stand before the first record batch. */
+/** Throws on bytes that are no Arrow IPC file, and on one where a dictionary stands behind a record batch. */
 export const indexOf = (bytes: Bytes, sizeBytes: number): Index => {
   const head = bytes.read(0, magic.length)
   if (Buffer.compare(head, magic) !== 0) throw new Error("other bytes")
   const recordBatches: Array<Index["recordBatches"][number]> = []
+  let dictionaries = magic.length
   let start = magic.length
   let at = magic.length
   while (true) {
@@ -56,12 +59,17 @@ export const indexOf = (bytes: Bytes, sizeBytes: number): Index => {
     if (continuation !== -1 || length === undefined) throw new Error(endsEarly)
     at += 8
     if (length === 0) break
+    if (length < 0 || at + length > sizeBytes) throw new Error(endsEarly)
     const encoded = bytes.read(at, at + length)
     if (encoded.length < length) throw new Error(endsEarly)
     const message = Arrow.Message.decode(encoded)
     const to = at + length + message.bodyLength
+    if (to > sizeBytes) throw new Error(endsEarly)
     if (message.isRecordBatch()) recordBatches.push({ from: at - 8, to, rows: message.header().length })
+    else if (recordBatches.length > 0) throw new Error("a dictionary behind a record batch")
     else start = to
+    // Other writers repeat the schema here.
+    if (message.isSchema()) dictionaries = to
     at = to
   }
   // The footer names the dictionaries by their place in the file: what stands before the first record batch, and the
@@ -69,7 +77,7 @@ export const indexOf = (bytes: Bytes, sizeBytes: number): Index => {
   const schema = Arrow.RecordBatchReader.from(Buffer.concat([bytes.read(0, start), bytes.read(at, sizeBytes)])).open()
     .schema as Arrow.Schema | undefined
   if (schema === undefined) throw new Error(endsEarly)
-  return { schema, start, recordBatches }
+  return { schema, dictionaries, start, recordBatches }
 }
 
 const int32s = (bytes: Uint8Array): ReadonlyArray<number> => {
@@ -81,7 +89,7 @@ const int32s = (bytes: Uint8Array): ReadonlyArray<number> => {
 export function* recordBatches(bytes: Bytes, index: Index): Generator<Arrow.RecordBatch, void, void> {
   const messages = function* () {
     yield schemaMessage(index.schema)
-    if (index.start > magic.length) yield bytes.read(magic.length, index.start)
+    if (index.start > index.dictionaries) yield bytes.read(index.dictionaries, index.start)
     for (const { from, to } of index.recordBatches) yield bytes.read(from, to)
   }
   // An iterable of chunks is read as one stream: a chunk when the one before is used up.
