@@ -1,11 +1,22 @@
+import { createHash } from "node:crypto"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import path from "node:path"
 import * as Head from "@thaw/models/Head"
 import * as Evaluate from "@thaw/steps/Evaluate"
+import * as Export from "@thaw/steps/Export"
 import { afterAll, describe, expect, it } from "vitest"
 import * as Corpus from "./corpus.ts"
 import * as World from "./world.ts"
 
 const world = World.make()
-afterAll(world.dispose)
+const home = mkdtempSync(path.join(tmpdir(), "thaw-evaluate-"))
+const kept = World.make({ home })
+afterAll(async () => {
+  await world.dispose()
+  await kept.dispose()
+  rmSync(home, { recursive: true, force: true })
+})
 
 const parts = Corpus.parts({
   train: Corpus.rows(60, "tokens", "t"),
@@ -90,5 +101,60 @@ describe("what cannot be evaluated", () => {
       "InvalidData",
       "Evaluate.tasks, task mood: expected examples that carry its label, got none. Evaluate the tasks that the held-out part has labels for.",
     ])
+  })
+})
+
+describe("test texts that a phase trained on", () => {
+  const [seen, ...others] = Corpus.rows(8, "tokens", "x")
+  const [trainedOn] = Corpus.rows(1, "tokens", "t")
+  // Other words in other case are the same text; an example without the task's label is not looked at.
+  const words = trainedOn!.tokens!.map((word) => word.toUpperCase())
+  const leaked = Corpus.parts({
+    train: [],
+    heldOut: [{ ...seen!, tokens: words }, ...others.map((row, at) => (at < 4 ? row : { ...row, labels: {} }))],
+    form: "tokens",
+  })
+  const test = { topic: leaked.test }
+
+  it("are refused, with how many there are and the first", async () => {
+    expect(await failureOf(test)).toEqual([
+      "InvalidData",
+      'Evaluate.tasks: expected test texts that no phase trained on, got 1 of 5 test examples with texts that one did, first "THE HAPPY CAT NUMBER T0 IS HERE" (task "topic", example x0). Split the data of all tasks together, or pass overlap: "dropFromTest" or overlap: "allow".',
+    ])
+  })
+
+  it("are scored or left out when told so; the scores and a notice say how many", async () => {
+    const before = world.events.length
+    const allowed = Evaluate.tasks({ trained, test, overlap: "allow" })
+    const dropped = Evaluate.tasks({ trained, test, overlap: "dropFromTest" })
+    const { values } = await world.run({ allowed, dropped })
+    expect(values.allowed.tasks).toMatchObject([{ examples: 5, overlap: 0.2 }])
+    expect(values.dropped.tasks).toMatchObject([{ examples: 4, overlap: 0 }])
+    const told = world.events.slice(before).flatMap((event) => (event._tag === "noticed" ? [event.message] : []))
+    expect(told.sort()).toEqual([
+      "1 of 5 test examples left out, whose texts were trained on",
+      "scores measure memory too: 1 of 5 test examples have texts that were trained on",
+    ])
+  })
+
+  it("are known from the checkpoint: the sorted hashes of its training texts, as one file", async () => {
+    const { folders, values } = await kept.run({ trained })
+    const bytes = readFileSync(path.join(folders.trained, "texts.bin"))
+    const oracle = Corpus.rows(60, "tokens", "t").map(({ tokens }) =>
+      createHash("sha256").update(tokens!.join(" ").toLowerCase()).digest().readBigUInt64BE(),
+    )
+    const found = Array.from({ length: bytes.length / 8 }, (_, at) => bytes.readBigUInt64LE(8 * at))
+    expect(found).toEqual([...new Set(oracle)].sort((a, b) => (a < b ? -1 : 1)))
+    expect([...values.trained.texts!]).toEqual(found)
+  })
+
+  it("are unknown to what was exported, which does not carry them", async () => {
+    const model = Export.checkpoint({ trained })
+    const { folders, values } = await kept.run({ model, scores: Evaluate.tasks({ trained: model, test }) })
+    expect(existsSync(path.join(folders.model, "texts.bin"))).toBe(false)
+    expect(values.scores.tasks[0]).not.toHaveProperty("overlap")
+    expect(kept.events.flatMap((event) => (event._tag === "noticed" ? [event.message] : []))).toContain(
+      "whether the test texts were trained on is unknown: the checkpoint does not say what it was trained on",
+    )
   })
 })

@@ -64,6 +64,7 @@ describe("multi-task training is a chain of phases", () => {
       labelSmoothing: {},
       dropout: { hidden: 0, attention: 0, head: 0 },
       watch: [],
+      overlap: "refuse",
       cache: { budgetBytes: 2 * 2 ** 30, precision: "fp32" },
       save: { everyMinutes: 5 },
       place: { phase: 1 },

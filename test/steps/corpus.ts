@@ -19,8 +19,9 @@ export const rows = (count: number, form: "text" | "tokens", prefix: string): Re
     const topic = at % 2 === 0 ? "animal" : "tool"
     const mood = Math.floor(at / 2) % 2 === 0 ? "good" : "bad"
     const noun = pick(topic === "animal" ? animals : tools, Math.floor(at / 3))
-    const words = ["the", pick(moods[mood], at), noun, "number", String(at), "is", "here"]
     const id = `${prefix}${at}`
+    // What has another prefix has other texts: no held-out text is in training.
+    const words = ["the", pick(moods[mood], at), noun, "number", id, "is", "here"]
     return {
       id,
       origin: id,

@@ -9,6 +9,7 @@
  * optimizer.safetensors   moments exp_avg.<weight>, exp_avg_sq.<weight>; absent before any training
  * lora.json               rank, alpha, … of low-rank adapters; absent where there are none
  * training.json           updates per group, history of phases
+ * texts.bin               texts that any of its phases trained on, see TextSet; absent before any training
  * ```
  *
  * Weights and moments stay files: a training process loads them itself.
@@ -28,6 +29,7 @@ import * as EncoderConfig from "./EncoderConfig.ts"
 import { TrainingInvalid, type TokenizerInvalid } from "./Errors.ts"
 import * as Lora from "./Lora.ts"
 import * as Parameter from "./Parameter.ts"
+import * as TextSet from "./TextSet.ts"
 import * as Tokenizer from "./Tokenizer.ts"
 import * as TrainingModel from "./TrainingModel.ts"
 
@@ -45,6 +47,8 @@ export interface Checkpoint {
   /** `optimizer.safetensors`; undefined before any training. */
   readonly moments: Artifact.Content | undefined
   readonly training: Training
+  /** Texts that its phases trained on, see `trainedTexts`. */
+  readonly texts?: TextSet.TextSet | undefined
 }
 
 const files = {
@@ -56,6 +60,7 @@ const files = {
   lora: "lora.json",
   moments: "optimizer.safetensors",
   training: "training.json",
+  texts: "texts.bin",
 } as const
 
 const text = (content: string): Artifact.Content => Artifact.bytes(new TextEncoder().encode(content))
@@ -70,7 +75,7 @@ const ofPart = (problem: Problem.Problem): ArtifactBroken =>
 /** Checkpoints as steps give and take them. */
 export const Checkpoint: Artifact.Kind<Checkpoint> = Artifact.make<Checkpoint>({
   kind: "checkpoint",
-  write: ({ config, tokenizer, heads, weights, moments, training }) =>
+  write: ({ config, tokenizer, heads, weights, moments, training, texts }) =>
     Effect.sync(
       () =>
         new Map([
@@ -84,6 +89,7 @@ export const Checkpoint: Artifact.Kind<Checkpoint> = Artifact.make<Checkpoint>({
             : [[files.lora, CheckpointFiles.encodeJson(Lora.Settings, config.lora)] as const]),
           ...(moments === undefined ? [] : [[files.moments, moments] as const]),
           [files.training, CheckpointFiles.encodeJson(CheckpointFiles.Training, training)],
+          ...(texts === undefined ? [] : [[files.texts, Artifact.bytes(TextSet.encode(texts))] as const]),
         ]),
     ),
   read: Effect.fnUntraced(function* (found) {
@@ -107,6 +113,11 @@ export const Checkpoint: Artifact.Kind<Checkpoint> = Artifact.make<Checkpoint>({
       },
       moments: found.get(files.moments),
       training: yield* CheckpointFiles.decodeJson(CheckpointFiles.Training, found, files.training),
+      ...(found.has(files.texts)
+        ? {
+            texts: yield* TextSet.decode(yield* Artifact.readBytes(found, files.texts), `checkpoint, ${files.texts}`),
+          }
+        : {}),
     }
   }),
 })
@@ -151,6 +162,14 @@ export const tokenizer = (checkpoint: Checkpoint): Effect.Effect<Tokenizer.Token
 /** Most tokens an example may have: the encoder's positions, or fewer where the tokenizer's settings say so. */
 export const maxTokens = ({ config }: Checkpoint, { maxTokens: most }: Tokenizer.Tokenizer): number =>
   Math.min(config.dimensions.positions, most ?? config.dimensions.positions)
+
+/**
+ * Texts that any phase of the checkpoint trained on, by the hash of their normalised form. None before the first phase;
+ * undefined where a checkpoint has phases behind it and does not say: one that was exported, or written by an earlier
+ * version. What an encoder read before it came here is not among them.
+ */
+export const trainedTexts = ({ texts, training }: Checkpoint): TextSet.TextSet | undefined =>
+  texts ?? (training.history.length === 0 ? TextSet.empty : undefined)
 
 /** Every parameter of the encoder and the heads, bottom to top. */
 export const parameters = ({ config, heads }: Checkpoint): ReadonlyArray<Parameter.Parameter> =>

@@ -12,30 +12,34 @@ import * as Evaluation from "./Evaluation.ts"
 import * as Untrained from "./freeze/Untrained.ts"
 import * as Inference from "./Inference.ts"
 import * as Scores from "./Scores.ts"
+import * as Unseen from "./Unseen.ts"
 import * as ZeroShot from "./ZeroShot.ts"
 
 /**
  * `Evaluate.tasks({ trained, test: { topic: topics.test } })`: accuracy, macro-F1 and confusion matrix of every
  * classification task, entity precision, recall and F1 of every token task, each over the examples that carry its label.
  *
- * Fails when a task has no head or one that never trained, when no example carries its label, and on a label that its
- * head was not trained for.
+ * Fails when a task has no head or one that never trained, when no example carries its label, on a label that its head
+ * was not trained for, and on a text that any phase of the checkpoint trained on; with `overlap: "dropFromTest"` such
+ * examples are left out, with `"allow"` they are scored. Scores say their share.
  */
 export const tasks = Step.make({
   name: "Evaluate.tasks",
-  version: "1",
+  version: "2",
   input: {
     trained: Checkpoint.Checkpoint,
     test: Artifact.record(Dataset.HeldOutExamples),
+    overlap: Schema.optionalKey(Unseen.Overlap),
   },
   output: Scores.kind,
   environment: Environment.sessions,
-  run: Effect.fnUntraced(function* ({ trained, test }) {
+  run: Effect.fnUntraced(function* ({ trained, test: given, overlap: choice }) {
     const { label, scratch } = yield* Step.StepRun
     const events = yield* RunEvents
-    const answered = Object.keys(test).filter((task) => Object.hasOwn(trained.heads, task))
+    const answered = Object.keys(given).filter((task) => Object.hasOwn(trained.heads, task))
     const untrained = Untrained.refusal(answered, Untrained.trained(trained.training), label)
     if (untrained !== undefined) return yield* untrained
+    const { test, overlap } = yield* Unseen.of(trained, given, choice, label)
     const tokenizer = yield* Checkpoint.tokenizer(trained)
     const encoding = { tokenizer, limit: { maxTokens: Checkpoint.maxTokens(trained, tokenizer) } }
     const corpora = yield* Batch.encode(test, trained.heads, encoding, label)
@@ -48,20 +52,24 @@ export const tasks = Step.make({
       yield* Evaluation.requireExamples(examples, task, label)
       yield* events.emit({ _tag: "evaluated", step: label, phase: null, task, split: "test", metrics })
     }
-    return { tasks: scores }
+    return { tasks: scores.map((each) => ({ ...each, ...shareOf(overlap, each.task) })) }
   }, Effect.scoped),
 })
+
+const shareOf = (shares: Unseen.Unseen["overlap"], task: string): Pick<Scores.TaskScores, "overlap"> =>
+  Object.hasOwn(shares, task) ? { overlap: shares[task]! } : {}
 
 /**
  * `Evaluate.zeroShot({ encoder, test, task, descriptions: { billing: "a question about an invoice", … }, pooling: "mean" })`:
  * how far an encoder gets without a head: each text gets the label whose description is most similar to it, by the cosine
  * of their vectors of the topmost block. Similarities are no probabilities, so there is no `loss`.
  *
- * Fails with fewer than two descriptions, when no example carries the task's label, and on a label without description.
+ * Fails with fewer than two descriptions, when no example carries the task's label, on a label without description, and
+ * on texts that the encoder was trained on, as `tasks` does.
  */
 export const zeroShot = Step.make({
   name: "Evaluate.zeroShot",
-  version: "1",
+  version: "2",
   input: {
     encoder: Checkpoint.Checkpoint,
     test: Dataset.HeldOutExamples,
@@ -69,21 +77,24 @@ export const zeroShot = Step.make({
     /** By label. */
     descriptions: Schema.Record(Schema.String, Schema.String),
     pooling: Schema.Literals(["mean", "cls"]),
+    overlap: Schema.optionalKey(Unseen.Overlap),
   },
   output: Scores.kind,
   environment: Environment.sessions,
   run: Effect.fnUntraced(function* (given) {
     const { label } = yield* Step.StepRun
-    const scores = yield* ZeroShot.scores(given, label)
+    const { task } = given
+    const unseen = yield* Unseen.of(given.encoder, { [task]: given.test }, given.overlap, label)
+    const scores = yield* ZeroShot.scores({ ...given, test: unseen.test[task]! }, label)
     const { emit } = yield* RunEvents
     yield* emit({
       _tag: "evaluated",
       step: label,
       phase: null,
-      task: given.task,
+      task,
       split: "test",
       metrics: scores.metrics,
     })
-    return { tasks: [scores] }
+    return { tasks: [{ ...scores, ...shareOf(unseen.overlap, task) }] }
   }),
 })

@@ -6,8 +6,8 @@ import * as Peft from "@thaw/models/Peft"
 import { Effect, Schema } from "effect"
 
 /**
- * The checkpoint as a folder to answer from: config, tokenizer, weights and heads, without the optimizer's moments.
- * Low-rank adapters are merged into the weights. `thaw predict <folder> --text "…"` reads it.
+ * The checkpoint as a folder to answer from: config, tokenizer, weights and heads, without the optimizer's moments and
+ * without the hashes of the texts it was trained on, which would tell whether a text is among them. Low-rank adapters are merged into the weights. `thaw predict <folder> --text "…"` reads it.
  */
 export const checkpoint = Step.make({
   name: "Export.checkpoint",
@@ -19,6 +19,7 @@ export const checkpoint = Step.make({
   run: ({ trained }) =>
     Effect.map(Adapters.merged({ ...trained, moments: undefined }), (merged) => ({
       ...merged,
+      texts: undefined,
       training: { ...merged.training, updates: {} },
     })),
 })

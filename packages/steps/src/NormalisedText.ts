@@ -2,7 +2,7 @@
  * The form in which two texts count as the same: Unicode NFKC, lower case, white space collapsed to single spaces.
  * Duplicates, overlap between parts and ids derived from content are all judged by it.
  */
-import { createHash } from "node:crypto"
+import { hash as oneShot } from "node:crypto"
 import * as Dataset from "@thaw/core/Dataset"
 
 /** Not plain ASCII with single spaces, for which the form is the lower case. */
@@ -15,5 +15,14 @@ const whole = (text: string): string => text.normalize("NFKC").toLowerCase().rep
 /** Of an example's text, or of its tokens joined by spaces. */
 export const ofExample = (example: Dataset.Example): string => of(Dataset.textOf(example))
 
-/** 16 hexadecimal digits of SHA-256. */
-export const hash = (normalised: string): string => createHash("sha256").update(normalised).digest("hex").slice(0, 16)
+/** 16 hexadecimal digits: the first 64 bits of SHA-256. */
+export const hash = (normalised: string): string => oneShot("sha256", normalised, "hex").slice(0, 16)
+
+/** The same 64 bits as a number, for sets of many texts. */
+export const key = (example: Dataset.Example): bigint => BigInt(`0x${hash(ofExample(example))}`)
+
+/** What `hash` gave for the text that an id was derived from; undefined for an id that was not. */
+export const keyOfId = (id: string): bigint | undefined => {
+  const digits = /^([0-9a-f]{16})(?:-\d+)?$/.exec(id)?.[1]
+  return digits === undefined ? undefined : BigInt(`0x${digits}`)
+}

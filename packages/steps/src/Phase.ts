@@ -6,7 +6,7 @@
  */
 import { RunEvents } from "@thaw/core/RunEvent"
 import * as Step from "@thaw/core/Step"
-import type * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Group from "@thaw/models/Group"
 import { Clock, Effect } from "effect"
 import * as Balance from "./Balance.ts"
@@ -39,10 +39,15 @@ const passed = Effect.fnUntraced(function* (
   return withEntry(checkpoint, { phase: place.phase, trains, trainable: [], updates: 0, validation: [], scores, ended })
 })
 
-const withEntry = (checkpoint: Checkpoint.Checkpoint, entry: History.Entry): Checkpoint.Checkpoint => ({
-  ...checkpoint,
-  training: { ...checkpoint.training, history: [...checkpoint.training.history, History.json(entry)] },
-})
+const withEntry = (checkpoint: Checkpoint.Checkpoint, entry: History.Entry): Checkpoint.Checkpoint => {
+  const texts = Checkpoint.trainedTexts(checkpoint)
+  return {
+    ...checkpoint,
+    // Written also where there are none: with a phase behind it, a checkpoint without the file says that it does not know.
+    ...(texts === undefined ? {} : { texts }),
+    training: { ...checkpoint.training, history: [...checkpoint.training.history, History.json(entry)] },
+  }
+}
 
 const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
   const { label, scratch } = yield* Step.StepRun
@@ -108,7 +113,8 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
   if (undone !== undefined) return withEntry(given.checkpoint, entry)
   const { counts } = closed.progress
   const saved = yield* Resident.save(device, checkpoint, counts, scratch)
-  return withEntry({ ...checkpoint, ...saved, training: { ...checkpoint.training, updates: counts } }, entry)
+  const texts = stage.texts === undefined ? {} : { texts: stage.texts }
+  return withEntry({ ...checkpoint, ...saved, ...texts, training: { ...checkpoint.training, updates: counts } }, entry)
 })
 
 /** What a finished phase says of its balance; gradients were told as they were seen. */

@@ -24,6 +24,8 @@ export const TaskScores = Schema.Struct({
   perLabel: Schema.Array(LabelScores),
   /** `confusion[truth][prediction]` in the order of `perLabel`; empty for tags. */
   confusion: Schema.Array(Schema.Array(Schema.Int)),
+  /** Share of the examples whose texts the checkpoint was trained on; absent where that is not known. */
+  overlap: Schema.optionalKey(Schema.Number),
 })
 export type TaskScores = typeof TaskScores.Type
 

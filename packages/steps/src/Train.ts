@@ -87,7 +87,7 @@ const outsideFirst = (labels: ReadonlyArray<string>): ReadonlyArray<string> =>
 /** All settings of a phase from those that matter: `Train.phase({ checkpoint, train, validation, ...Train.settings({ trains: ["heads"], learningRate }) })`. */
 export const settings = Settings.make
 
-/** One phase of training. */
+/** One phase of training. Fails on a text that is held out for one task and trains it or another, unless told otherwise. */
 export const phase = Step.make({
   name: "Train.phase",
   version: "2",
@@ -174,6 +174,11 @@ export interface Options {
   readonly dropout?: number | Partial<Settings.Dropout>
   readonly earlyStopping?: Partial<Settings.EarlyStopping>
   readonly noWorseThan?: Settings.NoWorseThan
+  /**
+   * What becomes of texts that are held out for one task and train it or another: refused unless given, left out of
+   * training with `"dropFromTrain"`.
+   */
+  readonly overlap?: Settings.Overlap
   readonly cache?: Partial<Settings.Settings["cache"]>
   readonly save?: Settings.Settings["save"]
   readonly seed?: number

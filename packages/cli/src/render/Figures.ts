@@ -41,6 +41,10 @@ export const short = (value: number): string =>
       ? `${(value / 1000).toFixed(1)} k`
       : `${(value / 1_000_000).toFixed(1)} M`
 
+/** `12.5 %`, `< 0.1 %`: of a share that is not nothing. */
+export const percent = (share: number): string =>
+  share > 0 && share < 0.001 ? "< 0.1 %" : `${Number((100 * share).toFixed(1))} %`
+
 /** Losses and scores: four significant places where small, three decimals else. */
 export const score = (value: number): string =>
   !Number.isFinite(value)

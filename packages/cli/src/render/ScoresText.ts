@@ -16,12 +16,16 @@ export const lines = (
   scores.tasks.flatMap((task) => ["", ...taskLines(task, palette)]).map((line) => Ansi.cut(line, columns))
 
 const taskLines = (task: Scores.TaskScores, palette: Ansi.Palette): ReadonlyArray<string> => [
-  `  ${palette.bold(Ansi.tame(task.task))}  ${palette.dim(`${kinds[task.head]}, ${Figures.several(task.examples, "held-out example")}`)}`,
+  `  ${palette.bold(Ansi.tame(task.task))}  ${palette.dim(`${kinds[task.head]}, ${Figures.several(task.examples, "held-out example")}${seen(task)}`)}`,
   ...indent(headline(task, palette)),
   "",
   ...indent(labels(task, palette)),
   ...(task.confusion.length === 0 ? [] : ["", ...indent(confusion(task, palette))]),
 ]
+
+/** What part of the figures is memory. */
+const seen = ({ overlap = 0 }: Scores.TaskScores): string =>
+  overlap === 0 ? "" : `, ${Figures.percent(overlap)} of them trained on`
 
 const indent = (block: ReadonlyArray<string>) => block.map((line) => (line === "" ? "" : `    ${line}`))
 

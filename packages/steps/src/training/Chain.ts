@@ -93,6 +93,7 @@ const settingsOf = (
     ...optional("unfreezeUntil", phase.unfreezeUntil),
     ...optional("noWorseThan", noWorseThan),
     watch: tasks.filter((task) => !drawn.includes(task)).sort(),
+    ...optional("overlap", options.overlap),
     cache: { ...Settings.defaults.cache, ...options.cache },
     ...optional("save", options.save),
     place,

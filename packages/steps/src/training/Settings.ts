@@ -81,6 +81,10 @@ export type NoWorseThan = typeof NoWorseThan.Type
 export const Dropout = Schema.Struct({ hidden: rate, attention: rate, head: rate })
 export type Dropout = typeof Dropout.Type
 
+/** What becomes of training texts that are held out for validation, of whichever task. */
+export const Overlap = Schema.Literals(["refuse", "dropFromTrain", "allow"])
+export type Overlap = typeof Overlap.Type
+
 export const fields = {
   /** Patterns of the groups that train, see `Freeze.groups`; none: nothing trains. */
   trains: Names,
@@ -126,6 +130,7 @@ export const fields = {
   noWorseThan: Schema.optionalKey(NoWorseThan),
   /** Tasks scored at the phase's end though they are not drawn. */
   watch: Names,
+  overlap: Overlap,
   /** What the frozen bottom gives is kept up to so many bytes and computed anew beyond; 0 keeps nothing. */
   cache: Schema.Struct({ budgetBytes: notNegative, precision: Schema.Literals(["fp32", "fp16"]) }),
   /** How often the phase saves what it can continue from. */
@@ -151,6 +156,7 @@ export const defaults = {
   labelSmoothing: {},
   dropout: { hidden: 0, attention: 0, head: 0 },
   watch: [],
+  overlap: "refuse",
   cache: { budgetBytes: 2 * 2 ** 30, precision: "fp32" },
   save: { everyMinutes: 5 },
   place: { phase: 1 },

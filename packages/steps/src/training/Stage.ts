@@ -20,6 +20,7 @@ import * as ClassWeights from "../sample/ClassWeights.ts"
 import * as Course from "../sample/Course.ts"
 import * as Draws from "../sample/Draws.ts"
 import * as Balancing from "./Balancing.ts"
+import * as Apart from "./Apart.ts"
 import * as Boundary from "./Boundary.ts"
 import * as History from "./History.ts"
 import * as Pools from "./Pools.ts"
@@ -64,9 +65,10 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
   const { padId } = tokenizer
   const most = Checkpoint.maxTokens(checkpoint, tokenizer)
   const encoding = { tokenizer, limit: { maxTokens: Math.min(inputs.maxTokens ?? most, most) } }
-  const corpora = yield* Batch.encode(only(inputs.train, tasks), heads, encoding, `${label}, train`)
+  const { train, texts } = yield* Apart.of({ ...inputs, train: only(inputs.train, tasks) }, label)
+  const corpora = yield* Batch.encode(train, heads, encoding, `${label}, train`)
   const heldOut = yield* Batch.encode(inputs.validation, heads, encoding, `${label}, validation`)
-  const pools = yield* Pools.of(corpora, rates, inputs.train, inputs, label)
+  const pools = yield* Pools.of(corpora, rates, train, inputs, label)
   const course = yield* Effect.try({
     try: () => Course.of(inputs, pools, { batch, accumulate }, seed),
     catch: (error) => error,
@@ -158,6 +160,8 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     roles,
     /** Tasks that are drawn, rehearsed ones among them. */
     tasks,
+    /** Texts that the checkpoint will have trained on; undefined where those of earlier phases are not known. */
+    texts,
     heldOut,
     pools,
     padId,

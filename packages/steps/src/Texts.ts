@@ -1,0 +1,61 @@
+/**
+ * Texts of labelled examples: what a task's training reads and its scores are taken on. An example without a label for the
+ * task that its dataset is given for does neither.
+ */
+import * as Dataset from "@thaw/core/Dataset"
+import * as TextSet from "@thaw/models/TextSet"
+import * as NormalisedText from "./NormalisedText.ts"
+
+/** Datasets by task; several tasks may read one and the same. */
+export type ByTask<D extends Dataset.Dataset = Dataset.Dataset> = Readonly<Record<string, D>>
+
+/** Each dataset once, with the tasks that read it. */
+export const joint = <D extends Dataset.Dataset>(all: ByTask<D>): ReadonlyArray<readonly [D, ReadonlyArray<string>]> =>
+  [...new Set(Object.values(all))].map((dataset) => [dataset, Object.keys(all).filter((task) => all[task] === dataset)])
+
+/** The first of the tasks that the example carries a label or tags for. */
+const carried = ({ labels, tags }: Dataset.Example, tasks: ReadonlyArray<string>): string | undefined =>
+  tasks.find((task) => Object.hasOwn(labels, task) || Object.hasOwn(tags, task))
+
+/** Examples that carry a label of a task they are given for. */
+export function* labelled(all: ByTask): Generator<{
+  readonly row: Dataset.Example
+  readonly task: string
+}> {
+  for (const [dataset, tasks] of joint(all)) {
+    for (const row of Dataset.rowsOf(dataset)) {
+      const task = carried(row, tasks)
+      if (task !== undefined) yield { row, task }
+    }
+  }
+}
+
+/** Keys of their normalised texts. */
+export function* keys(all: ByTask): Generator<bigint> {
+  for (const { row } of labelled(all)) yield NormalisedText.key(row)
+}
+
+export interface Shared {
+  /** Held-out examples whose texts are in the set, of how many. */
+  readonly count: number
+  readonly of: number
+  readonly first?: { readonly id: string; readonly task: string; readonly key: bigint; readonly text: string }
+}
+
+/** How many held-out examples have texts of the set. */
+export const measure = (heldOut: ByTask, texts: TextSet.TextSet): Shared => {
+  let count = 0
+  let of = 0
+  let first: Shared["first"]
+  for (const { row, task } of labelled(heldOut)) {
+    of++
+    const key = NormalisedText.key(row)
+    if (!TextSet.has(texts, key)) continue
+    count++
+    first ??= { id: row.id, task, key, text: Dataset.textOf(row) }
+  }
+  return { count, of, ...(first === undefined ? {} : { first }) }
+}
+
+/** A text as a message shows it. */
+export const shown = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}…` : text)
