@@ -10,6 +10,7 @@ import type { RunHandle } from "@thaw/core/Journal"
 import * as Plan from "@thaw/core/Plan"
 import { RunEvents } from "@thaw/core/RunEvent"
 import type { RunEvent, RunFinished } from "@thaw/core/RunEvent"
+import type * as Report from "@thaw/steps/clean/Report"
 import type * as Scores from "@thaw/steps/Scores"
 import type * as Forgetting from "@thaw/steps/training/Forgetting"
 import { Cause, Effect, Exit, Layer } from "effect"
@@ -47,6 +48,8 @@ export interface Finished {
   readonly metrics: Readonly<Record<string, number>>
   /** By output name. */
   readonly scores: Readonly<Record<string, Scores.Scores>>
+  /** What cleaning steps removed and changed, by output name. */
+  readonly cleaning: Readonly<Record<string, Report.Report>>
   /** Phases of training that ran, in the order they ended. */
   readonly phases: ReadonlyArray<PhasesText.Measured>
   /** By the last phase of each chain. */
@@ -94,17 +97,19 @@ const follow = Effect.fnUntraced(function* (request: Request, handle: RunHandle,
 
   const outputs: Record<string, (typeof RunFinished.Type)["outputs"][string]> = {}
   const scores: Record<string, Scores.Scores> = {}
+  const cleaning: Record<string, Report.Report> = {}
   for (const [name, { node, output }] of Object.entries(dag.outputs)) {
     const reference = outcomes.get(node)!.result.outputs[output]!
     outputs[name] = { ...reference, path: yield* request.place(dag.pipeline.name, name, reference) }
     if (reference.kind === "json/scores") scores[name] = yield* readScores(reference)
+    if (reference.kind === "json/cleaning") cleaning[name] = yield* readReport(reference)
   }
   const forgetting = yield* Forgotten.read(dag, outcomes)
   const metrics = metricsOf(scores)
   const seconds = (Date.now() - startedAt) / 1000
   yield* events.emit({ _tag: "runFinished", run: handle.id, status: "done", seconds, outputs, metrics })
   yield* handle.finish("done")
-  return { run: handle.id, outcomes, seconds, outputs, metrics, scores, forgetting }
+  return { run: handle.id, outcomes, seconds, outputs, metrics, scores, cleaning, forgetting }
 })
 
 /** The run's last words, whatever became of it. A run that was done has said them. */
@@ -145,6 +150,12 @@ export const failed = (error: unknown): RunEvent => {
 const readScores = Effect.fnUntraced(function* (reference: { readonly kind: string; readonly hash: string }) {
   const store = yield* ArtifactStore
   const { kind } = yield* Effect.promise(() => import("@thaw/steps/Scores"))
+  return yield* kind.read(yield* store.get(reference))
+})
+
+const readReport = Effect.fnUntraced(function* (reference: { readonly kind: string; readonly hash: string }) {
+  const store = yield* ArtifactStore
+  const { kind } = yield* Effect.promise(() => import("@thaw/steps/clean/Report"))
   return yield* kind.read(yield* store.get(reference))
 })
 

@@ -21,7 +21,17 @@ const bytesEach = BigUint64Array.BYTES_PER_ELEMENT
 export const empty = new BigUint64Array(0) as TextSet
 
 /** Of hashes in any order, repeats among them. */
-export const from = (hashes: Iterable<bigint>): TextSet => {
+export const from = (hashes: Iterable<bigint>): TextSet => distinct(sorted(hashes))
+
+/** Those that occur more than once. */
+export const repeated = (hashes: Iterable<bigint>): TextSet => {
+  const all = sorted(hashes)
+  let size = 0
+  for (let at = 1; at < all.length; at++) if (all[at] === all[at - 1]) all[size++] = all[at]!
+  return distinct(all.subarray(0, size))
+}
+
+const sorted = (hashes: Iterable<bigint>): BigUint64Array => {
   let all = new BigUint64Array(1024)
   let size = 0
   for (const hash of hashes) {
@@ -32,15 +42,16 @@ export const from = (hashes: Iterable<bigint>): TextSet => {
     }
     all[size++] = hash
   }
-  return distinct(all.subarray(0, size).sort())
+  return all.subarray(0, size).sort()
 }
 
-const distinct = (sorted: BigUint64Array): TextSet => {
+/** Compacts in place, then copies what is left. */
+const distinct = (ascending: BigUint64Array): TextSet => {
   let size = 0
-  for (let at = 0; at < sorted.length; at++) {
-    if (at === 0 || sorted[at] !== sorted[at - 1]) sorted[size++] = sorted[at]!
+  for (let at = 0; at < ascending.length; at++) {
+    if (size === 0 || ascending[at] !== ascending[size - 1]) ascending[size++] = ascending[at]!
   }
-  return sorted.slice(0, size) as TextSet
+  return ascending.slice(0, size) as TextSet
 }
 
 export const union = (a: TextSet, b: TextSet): TextSet => {

@@ -57,5 +57,6 @@ export const measure = (heldOut: ByTask, texts: TextSet.TextSet): Shared => {
   return { count, of, ...(first === undefined ? {} : { first }) }
 }
 
-/** A text as a message shows it. */
-export const shown = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}…` : text)
+/** A text as a message shows it, not cut inside a surrogate pair. */
+export const shown = (text: string): string =>
+  JSON.stringify(text.length > 80 ? `${text.slice(0, 77).replace(/[\uD800-\uDBFF]$/u, "")}…` : text)

@@ -9,6 +9,7 @@ import * as PipelineFile from "../PipelineFile.ts"
 import * as Planning from "../Planning.ts"
 import * as BalanceText from "../render/BalanceText.ts"
 import { choose } from "../render/Choose.ts"
+import * as CleaningText from "../render/CleaningText.ts"
 import * as Figures from "../render/Figures.ts"
 import * as ForgettingText from "../render/ForgettingText.ts"
 import type { Renderer } from "../render/Renderer.ts"
@@ -51,6 +52,10 @@ export const handle = Effect.fnUntraced(function* (given: Given) {
 const predictable: ReadonlySet<string> = new Set(["checkpoint"])
 
 const summary = (finished: Execution.Finished, { palette, columns }: Renderer): ReadonlyArray<string> => {
+  const cleaned = Object.values(finished.cleaning).flatMap((report) => [
+    "",
+    ...CleaningText.lines(report, palette, columns),
+  ])
   const shown = Object.entries(finished.scores).flatMap(([output, scores]) => [
     "",
     palette.bold(output),
@@ -73,6 +78,7 @@ const summary = (finished: Execution.Finished, { palette, columns }: Renderer): 
         : `${kept} of ${all.length} steps were kept`
   const phases = PhasesText.lines(finished.phases, palette, columns - 2)
   return [
+    ...cleaned,
     ...shown,
     ...(phases.length === 0 ? [] : ["", palette.bold("trained"), ...phases.map((line) => `  ${line}`)]),
     ...finished.phases.flatMap((phase) => BalanceText.lines(phase, palette, columns)),
