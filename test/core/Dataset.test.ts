@@ -70,6 +70,27 @@ describe("rows", () => {
     )
   })
 
+  it("keep columns that are no task, under whatever names", () => {
+    const rows = [
+      row("a", { kept: { customer: "c1", id: "x", "a.b": "ü" } }),
+      row("b", { kept: {} }),
+      row("c", { kept: { customer: "" } }),
+    ]
+    const dataset = Dataset.examples(rows, { labels: ["customer"], tags: [], kept: ["customer", "id", "a.b"] })
+    for (const each of [dataset, copied(dataset)]) {
+      expect([...Dataset.rowsOf(each)]).toEqual(rows)
+      expect(Dataset.tasksOf(each)).toEqual({ labels: ["customer"], tags: [], kept: ["customer", "id", "a.b"] })
+    }
+    const told = (column: string) => Effect.runSync(Effect.flip(Dataset.requireKept(dataset, column, "Split"))).message
+    expect(told("custome")).toBe(
+      'Split: expected examples with the column "custome" kept, got examples with "customer", "id", "a.b" kept. Did you mean "customer"?',
+    )
+    expect(told("sent at day")).toBe(
+      'Split: expected examples with the column "sent at day" kept, got examples with "customer", "id", "a.b" kept. Pass keep: ["sent at day"] where they are loaded.',
+    )
+    expect(Effect.runSync(Dataset.requireKept(dataset, "id", "Split"))).toBeUndefined()
+  })
+
   it("may have tasks that are called like columns or like what every object inherits", () => {
     const names = ["id", "text", "constructor", "toString", "task.id"]
     const rows = [row("a", { labels: { id: "x", constructor: "y" } }), row("b")]

@@ -11,6 +11,7 @@
  * <task>   List<Utf8>                role "tags", one per token, null where the example has none
  * <task>   List<Utf8>                role "labels", any number of them, null where nobody said
  * <task>   Float64                   role "score", null where the example has none
+ * <name>   Utf8                      role "kept": what is no task but decides a split, such as a customer or a day
  * ```
  *
  * The role stands in the field's metadata under `thaw.role`. Three types share this form and nothing turns one into
@@ -32,7 +33,7 @@ import * as ExampleRows from "./internal/ExampleRows.ts"
 import * as RecordBatchFile from "./RecordBatchFile.ts"
 import * as Problem from "./Problem.ts"
 
-export type Role = "id" | "origin" | "text" | "pair" | "tokens" | "label" | "tags" | "labels" | "score"
+export type Role = "id" | "origin" | "text" | "pair" | "tokens" | "label" | "tags" | "labels" | "score" | "kept"
 
 declare const Part: unique symbol
 
@@ -68,14 +69,17 @@ export interface Example {
   readonly labelSets?: Readonly<Record<string, ReadonlyArray<string>>>
   /** Number by task; absent where the example has none. */
   readonly scores?: Readonly<Record<string, number>>
+  /** By column that was kept though it is no task; absent where the example has none. */
+  readonly kept?: Readonly<Record<string, string>>
 }
 
-/** Tasks by what their column holds. */
+/** Tasks by what their column holds, and columns that are kept though they are none. */
 export interface Tasks {
   readonly labels: ReadonlyArray<string>
   readonly tags: ReadonlyArray<string>
   readonly labelSets?: ReadonlyArray<string>
   readonly scores?: ReadonlyArray<string>
+  readonly kept?: ReadonlyArray<string>
 }
 
 const namesOf = ({ labels, tags, labelSets = [], scores = [] }: Tasks): ReadonlyArray<string> => [
@@ -164,17 +168,19 @@ const formOf = ({ text, pair, tokens }: Example): string => {
 const columnsOf = ({ schema }: Pick<Dataset, "schema">, role: Role): ReadonlyArray<string> =>
   schema.fields
     .filter((field) => field.metadata.get(ExampleColumns.roleKey) === role)
-    .map(({ name }) => name.slice(ExampleColumns.taskColumn("").length))
+    .map(({ name }) => name.slice(name.indexOf(".") + 1))
 
-/** Tasks with a column of labels, of tags; of label sets and of scores where there are any. */
+/** Tasks with a column of labels, of tags; of label sets, of scores and kept columns where there are any. */
 export const tasksOf = (dataset: Pick<Dataset, "schema">): Tasks => {
   const labelSets = columnsOf(dataset, "labels")
   const scores = columnsOf(dataset, "score")
+  const kept = columnsOf(dataset, "kept")
   return {
     labels: columnsOf(dataset, "label"),
     tags: columnsOf(dataset, "tags"),
     ...(labelSets.length > 0 && { labelSets }),
     ...(scores.length > 0 && { scores }),
+    ...(kept.length > 0 && { kept }),
   }
 }
 
@@ -235,6 +241,24 @@ export const requireTask = (dataset: Dataset, task: string, where: string): Effe
           expected: `examples with labels for task ${JSON.stringify(task)}`,
           got: known.length === 0 ? "examples without labels" : `examples with labels for ${Problem.list(known)}`,
           advice: known.length === 0 ? "Name the label column where they are loaded." : Problem.suggestion(task, known),
+        }),
+      )
+}
+
+/** Fails unless the column was kept. */
+export const requireKept = (dataset: Dataset, column: string, where: string): Effect.Effect<void, InvalidData> => {
+  const { kept = [] } = tasksOf(dataset)
+  return kept.includes(column)
+    ? Effect.void
+    : Effect.fail(
+        new InvalidData({
+          where,
+          expected: `examples with the column ${JSON.stringify(column)} kept`,
+          got: kept.length === 0 ? "examples with no column kept" : `examples with ${Problem.list(kept)} kept`,
+          advice:
+            Problem.nearest(column, kept).length > 0
+              ? Problem.suggestion(column, kept)
+              : `Pass keep: [${JSON.stringify(column)}] where they are loaded.`,
         }),
       )
 }

@@ -12,8 +12,11 @@ export const of = (text: string): string => (isOther.test(text) ? whole(text) : 
 
 const whole = (text: string): string => text.normalize("NFKC").toLowerCase().replace(/\s+/gu, " ").trim()
 
-/** Of an example's text, or of its tokens joined by spaces. */
-export const ofExample = (example: Dataset.Example): string => of(Dataset.textOf(example))
+/** Of an example's text, or of its tokens joined by spaces; of a pair's both texts, parted by a line end. */
+export const ofExample = (example: Dataset.Example): string => {
+  const text = of(Dataset.textOf(example))
+  return example.pair === undefined ? text : `${text}\n${of(example.pair)}`
+}
 
 /** 16 hexadecimal digits: the first 64 bits of SHA-256. */
 export const hash = (normalised: string): string => oneShot("sha256", normalised, "hex").slice(0, 16)

@@ -26,6 +26,10 @@ import * as NormalisedText from "./NormalisedText.ts"
 import * as Overlap from "./Overlap.ts"
 import * as Deal from "./split/Deal.ts"
 
+export { byGroup } from "./split/ByGroup.ts"
+export { byTime } from "./split/ByTime.ts"
+export { kFold } from "./split/KFold.ts"
+
 const Share = Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMaximum: true }))
 
 const output = {

@@ -13,9 +13,9 @@ export type ByTask<D extends Dataset.Dataset = Dataset.Dataset> = Readonly<Recor
 export const joint = <D extends Dataset.Dataset>(all: ByTask<D>): ReadonlyArray<readonly [D, ReadonlyArray<string>]> =>
   [...new Set(Object.values(all))].map((dataset) => [dataset, Object.keys(all).filter((task) => all[task] === dataset)])
 
-/** The first of the tasks that the example carries a label or tags for. */
-const carried = ({ labels, tags }: Dataset.Example, tasks: ReadonlyArray<string>): string | undefined =>
-  tasks.find((task) => Object.hasOwn(labels, task) || Object.hasOwn(tags, task))
+/** The first of the tasks that the example says something about. */
+const carried = (row: Dataset.Example, tasks: ReadonlyArray<string>): string | undefined =>
+  tasks.find((task) => [row.labels, row.tags, row.labelSets, row.scores].some((all = {}) => Object.hasOwn(all, task)))
 
 /** Examples that carry a label of a task they are given for. */
 export function* labelled(all: ByTask): Generator<{

@@ -44,7 +44,7 @@ export const make = () => {
     /** Rows that are left, and what the report says. */
     cleaned: async <E extends Dataset.Dataset>({ examples, report }: Cleaning.Cleaned<E>) => {
       const { values } = await world.run({ examples, report })
-      return { rows: [...Dataset.rowsOf(values.examples as Dataset.Dataset)], report: values.report }
+      return { rows: [...Dataset.rowsOf(values.examples)], report: values.report }
     },
     refusal: async ({ report }: { readonly report: Wire.Wire<unknown> }) => {
       const { tag, problem } = (await world.failure({ report })) as { readonly tag: string; readonly problem: string }

@@ -20,6 +20,9 @@ const memoryBytes = 32 * 2 ** 20
 /** Columns of tasks live under a prefix, so that a task may be called `text` or `id`. */
 export const taskColumn = (task: string): string => `task.${task}`
 
+/** And those of kept columns under another. */
+export const keptColumn = (name: string): string => `kept.${name}`
+
 /** A task may be called like something every object inherits. */
 export const own = <A>(record: Readonly<Record<string, A>> | undefined, task: string): A | undefined =>
   record !== undefined && Object.hasOwn(record, task) ? record[task] : undefined
@@ -99,6 +102,24 @@ const presence = () => {
 const text = (of: (row: Example) => string): Column => {
   const values = strings()
   return { add: (row) => values.add(of(row)), take: values.take, bytes: values.bytes }
+}
+
+const optionalText = (of: (row: Example) => string | undefined): Column => {
+  const values = strings()
+  const present = presence()
+  return {
+    add: (row) => {
+      const value = of(row)
+      present.add(value !== undefined)
+      values.add(value ?? "")
+    },
+    take: () => {
+      const { nullCount, nullBitmap } = present.take()
+      const { type, length, valueOffsets, values: data } = values.take()
+      return Arrow.makeData({ type, length, nullCount, nullBitmap, valueOffsets, data })
+    },
+    bytes: values.bytes,
+  }
 }
 
 export const listType = new Arrow.List(new Arrow.Field("item", new Arrow.Utf8()))
@@ -216,6 +237,11 @@ const planned = (form: Form, tasks: Tasks): ReadonlyArray<Planned> => [
       new Arrow.Float64(),
       (row) => own(row.scores, task),
     ),
+  })),
+  ...(tasks.kept ?? []).map((name) => ({
+    name: keptColumn(name),
+    role: "kept",
+    column: optionalText((row) => own(row.kept, name)),
   })),
 ]
 

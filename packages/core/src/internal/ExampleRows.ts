@@ -1,7 +1,7 @@
 /** From record batches back to examples. */
 import type * as Arrow from "apache-arrow"
 import type { Example, Tasks } from "../Dataset.ts"
-import { taskColumn } from "./ExampleColumns.ts"
+import { keptColumn, taskColumn } from "./ExampleColumns.ts"
 
 /** The value of a row; undefined where there is none. */
 type Reader<A> = (row: number) => A | undefined
@@ -25,6 +25,12 @@ const lists = (data: Arrow.Data): Reader<ReadonlyArray<string>> => {
     const from = valueOffsets[row]!
     return Array.from({ length: valueOffsets[row + 1]! - from }, (_, at) => string(from + at))
   }
+}
+
+const optionalStrings = (data: Arrow.Data): Reader<string> => {
+  const present = isPresent(data)
+  const string = strings(data)
+  return (row) => (present(row) ? string(row) : undefined)
 }
 
 const numbers = (data: Arrow.Data): Reader<number> => {
@@ -91,6 +97,7 @@ export function* rows(batch: Arrow.RecordBatch, tasks: Tasks): Generator<Example
   const tags = byTask(tasks.tags, ofTask(lists))
   const labelSets = byTask(tasks.labelSets, ofTask(lists))
   const scores = byTask(tasks.scores, ofTask(numbers))
+  const kept = byTask(tasks.kept, (name) => optionalStrings(column(keptColumn(name))!))
   for (let row = 0; row < batch.numRows; row++) {
     yield {
       id: id(row),
@@ -102,6 +109,7 @@ export function* rows(batch: Arrow.RecordBatch, tasks: Tasks): Generator<Example
       tags: tags(row),
       ...(tasks.labelSets && { labelSets: labelSets(row) }),
       ...(tasks.scores && { scores: scores(row) }),
+      ...(tasks.kept && { kept: kept(row) }),
     }
   }
 }

@@ -112,7 +112,7 @@ const clean = Effect.fnUntraced(function* <D extends Dataset.Dataset>(examples: 
   }
   const { emit } = yield* RunEvents
   yield* emit({ _tag: "noticed", step: where, message: Report.sentence(report) })
-  const left = before === after && !touched ? examples : Dataset.withRows(examples, [...rowsLeft(examples, decide)])
+  const left = before === after && !touched ? examples : Dataset.withRows(examples, rowsLeft(examples, decide))
   return { examples: left, report }
 })
 

@@ -13,11 +13,15 @@ import * as TextSet from "@thaw/models/TextSet"
 import * as Texts from "../Texts.ts"
 import * as Cleaning from "./Cleaning.ts"
 
-/** How often one label, or one sequence of tags, is given to a text. */
+/** What an example says about its tasks. */
+const forms = ["labels", "tags", "labelSets", "scores"] as const
+type Form = (typeof forms)[number]
+
+/** How often one label, sequence of tags, set of labels or score is given to a text. */
 interface Vote {
   readonly task: string
-  readonly inTags: boolean
-  /** The label; a sequence of tags as JSON. */
+  readonly form: Form
+  /** As JSON; a set sorted. */
   readonly value: string
   count: number
 }
@@ -56,7 +60,7 @@ export const duplicates = Cleaning.make({
 })
 
 const exactKey = (row: Dataset.Example): bigint =>
-  BigInt(`0x${NormalisedText.hash(JSON.stringify(row.text ?? row.tokens ?? []))}`)
+  BigInt(`0x${NormalisedText.hash(JSON.stringify([row.text ?? row.tokens, row.pair]))}`)
 
 /** Groups of more than one example. */
 const groupsOf = (examples: Dataset.Dataset, keyOf: (row: Dataset.Example) => bigint): ReadonlyMap<bigint, Group> => {
@@ -80,14 +84,16 @@ function* keysOf(examples: Dataset.Dataset, keyOf: (row: Dataset.Example) => big
 }
 
 const vote = ({ votes, tokens }: Group, row: Dataset.Example): void => {
-  const add = (task: string, inTags: boolean, value: string) => {
-    const known = votes.find((each) => each.task === task && each.value === value)
-    if (known === undefined) votes.push({ task, inTags, value, count: 1 })
-    else known.count++
+  for (const form of forms) {
+    for (const [task, own] of Object.entries<string | number | ReadonlyArray<string>>(row[form] ?? {})) {
+      // One normalised text may be cut into tokens in two ways; tags of the other way do not fit the one that stays.
+      if (form === "tags" && (own as ReadonlyArray<string>).length !== tokens) continue
+      const value = JSON.stringify(form === "labelSets" ? [...(own as ReadonlyArray<string>)].sort() : own)
+      const known = votes.find((each) => each.task === task && each.value === value)
+      if (known === undefined) votes.push({ task, form, value, count: 1 })
+      else known.count++
+    }
   }
-  for (const [task, label] of Object.entries(row.labels)) add(task, false, label)
-  // One normalised text may be cut into tokens in two ways; tags of the other way do not fit the example that stays.
-  for (const [task, tags] of Object.entries(row.tags)) if (tags.length === tokens) add(task, true, JSON.stringify(tags))
 }
 
 /** Votes task by task, the most frequent first. */
@@ -113,24 +119,24 @@ const decide = (
   }
   if (at !== group.first) return { removed: "with the text of an earlier one", what: () => `the text of ${group.id}` }
   const changes: Array<Cleaning.Change> = []
-  const labels: Record<string, string> = { ...row.labels }
-  const tags: Record<string, ReadonlyArray<string>> = { ...row.tags }
+  const said: Partial<Record<Form, Record<string, unknown>>> = {}
   for (const [task, [winner, other]] of tasks) {
-    const { inTags, value } = winner!
-    const own = inTags ? row.tags[task] : row.labels[task]
-    if (inTags) tags[task] = JSON.parse(value) as ReadonlyArray<string>
-    else labels[task] = value
+    const { form, value } = winner!
+    const own = row[form]?.[task]
+    const column = (said[form] ??= { ...row[form] })
+    // Equal sets may stand in two orders: what the example says itself stays as it is.
+    if (own === undefined || other !== undefined) column[task] = JSON.parse(value)
     if (other !== undefined) {
       changes.push({ why: "with the label that most copies carry", what: () => told(task, [winner!, other]) })
     } else if (own === undefined) {
       changes.push({ why: "with a label that only a copy carries", what: () => told(task, [winner!]) })
     }
   }
-  return { row: { ...row, labels, tags }, changes }
+  return { row: { ...row, ...said } as Dataset.Example, changes }
 }
 
 const told = (task: string, votes: ReadonlyArray<Vote>): string =>
-  `task ${JSON.stringify(task)}: ${votes.map(({ inTags, value, count }) => `${inTags ? value : JSON.stringify(value)} ${count}×`).join(", ")}`
+  `task ${JSON.stringify(task)}: ${votes.map(({ value, count }) => `${value} ${count}×`).join(", ")}`
 
 const requireAgreement = Effect.fnUntraced(function* (
   examples: Dataset.Dataset,

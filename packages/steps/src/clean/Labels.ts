@@ -11,7 +11,7 @@ const Names = Schema.Array(Schema.String)
 /**
  * `Clean.labels({ examples, task: "topic", rename: { bill: "billing" }, merge: { account: ["login", "password"] }, drop: ["spam"] })`.
  * An example whose label is dropped has none for the task; it is removed when it then has no label at all. For tags the
- * names are types, without `B-` and `I-`; a dropped type becomes `O`.
+ * names are types, without `B-` and `I-`; a dropped type becomes `O`. A set of labels just has one less.
  *
  * Fails with `InvalidData` on a label that does not occur, with the nearest that do, and with `PipelineInvalid` on one
  * that is named twice, or renamed to one that there is: that would merge the two.
@@ -30,11 +30,16 @@ export const labels = Cleaning.make({
     const { task } = given
     const place = `${where}, task ${task}`
     yield* Dataset.requireTask(examples, task, place)
-    const inTags = Dataset.tasksOf(examples).tags.includes(task)
+    const { tags, labelSets = [], scores = [] } = Dataset.tasksOf(examples)
+    const inTags = tags.includes(task)
+    if (scores.includes(task)) {
+      const expected = "a task with labels"
+      return yield* new PipelineInvalid({ where: place, expected, got: "one with scores", advice: "" })
+    }
     const occurring = Dataset.labelsOf(examples, task)
     const known = inTags ? [...new Set(occurring.filter((tag) => tag !== "O").map(Tags.typeOf))].sort() : occurring
     const to = yield* mapOf(given, known, place)
-    return inTags ? tagged(task, to) : labelled(task, to)
+    return inTags ? tagged(task, to) : labelSets.includes(task) ? inSets(task, to) : labelled(task, to)
   }),
 })
 
@@ -100,6 +105,10 @@ const change = (label: string, other: string | undefined): Cleaning.Change => ({
   what: () => (other === undefined ? "no label" : other),
 })
 
+/** Whether no task has anything from it. */
+const isBare = ({ labels, tags, labelSets = {}, scores = {} }: Dataset.Example): boolean =>
+  [labels, tags, labelSets, scores].every((byTask) => Object.keys(byTask).length === 0)
+
 const labelled =
   (task: string, to: NewLabels): Cleaning.Decide =>
   (row) => {
@@ -107,12 +116,26 @@ const labelled =
     if (label === undefined || !to.has(label)) return Cleaning.unchanged(row)
     const other = to.get(label)
     const { [task]: _, ...others } = row.labels
-    if (other === undefined && Object.keys(others).length === 0 && Object.keys(row.tags).length === 0) {
+    if (other === undefined && isBare({ ...row, labels: others })) {
       return { removed: `without a label once ${JSON.stringify(label)} is dropped`, what: () => label }
     }
     return {
       row: { ...row, labels: other === undefined ? others : { ...row.labels, [task]: other } },
       changes: [change(label, other)],
+    }
+  }
+
+const inSets =
+  (task: string, to: NewLabels): Cleaning.Decide =>
+  (row) => {
+    const { labelSets = {} } = row
+    const labels = Object.hasOwn(labelSets, task) ? labelSets[task]! : []
+    const touched = labels.filter((label) => to.has(label))
+    if (touched.length === 0) return Cleaning.unchanged(row)
+    const left = labels.flatMap((label) => (to.has(label) ? (to.get(label) ?? []) : label))
+    return {
+      row: { ...row, labelSets: { ...labelSets, [task]: [...new Set(left)] } },
+      changes: touched.map((label) => change(label, to.get(label))),
     }
   }
 

@@ -90,22 +90,27 @@ export const text = Cleaning.make({
       const changes: Array<Cleaning.Change> = []
       const cleaned = chosen.reduce((now, { why, apply }) => {
         const next = mapped(now, apply)
-        const [from, to] = [Dataset.textOf(now), Dataset.textOf(next)]
+        const [from, to] = [wordsOf(now), wordsOf(next)]
         if (from !== to) changes.push({ why, what: () => `${Texts.shown(from)} → ${Texts.shown(to)}` })
         return next
       }, row)
       if (changes.length === 0) return Cleaning.unchanged(row)
       const left = withoutEmpty(cleaned)
-      return Dataset.textOf(left).trim() === ""
-        ? { removed: "of which no text is left", what: () => Texts.shown(Dataset.textOf(row)) }
+      return Dataset.textOf(left).trim() === "" || left.pair?.trim() === ""
+        ? { removed: "of which no text is left", what: () => Texts.shown(wordsOf(row)) }
         : { row: left, changes }
     }
   }),
 })
 
+/** Both texts of a pair. */
+const wordsOf = (row: Dataset.Example): string =>
+  row.pair === undefined ? Dataset.textOf(row) : `${Dataset.textOf(row)} | ${row.pair}`
+
 const mapped = (row: Dataset.Example, apply: (text: string) => string): Dataset.Example => ({
   ...row,
   ...(row.text === undefined ? {} : { text: apply(row.text) }),
+  ...(row.pair === undefined ? {} : { pair: apply(row.pair) }),
   ...(row.tokens === undefined ? {} : { tokens: row.tokens.map(apply) }),
 })
 
