@@ -14,11 +14,11 @@ const folder = mkdtempSync(path.join(import.meta.dirname, "snippets-"))
 const world = World.make({ folder, home: path.join(folder, "home") })
 
 const rows = Corpus.rows(60, "text", "r").map(({ text, labels }, at) =>
-  [text, labels["topic"], labels["mood"] ?? (at % 2 === 0 ? "good" : "bad")].join(","),
+  [text, labels["topic"], labels["mood"] ?? (at % 2 === 0 ? "good" : "bad"), `k${at % 15}`, 1 + at].join(","),
 )
 
 beforeAll(async () => {
-  writeFileSync(path.join(folder, "support.csv"), ["text,topic,mood", ...rows].join("\n"))
+  writeFileSync(path.join(folder, "support.csv"), ["text,topic,mood,customer,day", ...rows].join("\n"))
   const { folders } = await world.run({ encoder: Corpus.encoder() })
   cpSync(folders.encoder, path.join(folder, "encoder"), { recursive: true })
   cpSync(path.join(import.meta.dirname, "../fixtures/masked"), path.join(folder, "bert"), { recursive: true })

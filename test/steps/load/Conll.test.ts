@@ -13,6 +13,11 @@ const load = async (content: string, options: Options = entities) => [
 ]
 
 describe("Load.conll", () => {
+  it("keeps comments that are no task", async () => {
+    const rows = await load("# doc = d1\nto\tO\n\n# doc = d2\nhello\tO\n\nbye\tO\n", { ...entities, keep: ["doc"] })
+    expect(rows.map(({ kept }) => kept)).toEqual([{ doc: "d1" }, { doc: "d2" }, {}])
+  })
+
   it("reads sentences with labels and ids from their comments", async () => {
     const content =
       "# id = a1\n# intent = travel\nto\tO\nNew York\tB-place\n\n# id = a2\n# intent = \nhello\tO\n\n# id = a3\n# a remark\n#\tO\n"

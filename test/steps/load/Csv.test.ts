@@ -199,6 +199,18 @@ describe("Load.csv", () => {
     })
   }
 
+  it("keeps columns that are no task, where they have a value", async () => {
+    const rows = await load("text,topic,customer,day\na,x, k1 ,2024-01-01\nb,y,,2024-01-02\n", {
+      ...topic,
+      keep: ["customer", "day", "topic"],
+    })
+    expect(rows.map(({ labels, kept }) => [labels, kept])).toEqual([
+      [{ topic: "x" }, { customer: "k1", day: "2024-01-01", topic: "x" }],
+      [{ topic: "y" }, { day: "2024-01-02", topic: "y" }],
+    ])
+    expect((await error("text,topic\na,b\n", { ...topic, keep: ["custmer"] })).message).toContain('"custmer"')
+  })
+
   it("refuses a task that is named twice", async () => {
     expect(await error("text,topic\na,b\n", { ...topic, labels: { topic: "text" } })).toMatchObject({
       _tag: "PipelineInvalid",

@@ -18,8 +18,9 @@ const one = Schema.optionalKey(Schema.String)
  * - `labelSets: { emotions: "tags" }`: any number of labels an example
  * - `score`, `scores`: the same for numbers
  * - `id`: unique ids, without which ids come from the text
+ * - `keep`: columns that are no task and are kept for splits, such as a customer or a day
  */
-export const ofValues = { text: one, pair: one, label: one, labels: byTask, labelSets: byTask, score: one, scores: byTask, id: one } as const // prettier-ignore
+export const ofValues = { text: one, pair: one, label: one, labels: byTask, labelSets: byTask, score: one, scores: byTask, id: one, keep: Schema.optionalKey(Schema.Array(Schema.String)) } as const // prettier-ignore
 
 /** Where a column may hold a list: `tokens` instead of `text`, and `tags` with one for each token. */
 export const ofLists = { ...ofValues, tokens: one, tags: byTask } as const
@@ -35,6 +36,7 @@ export interface Given {
   readonly score?: string
   readonly scores?: Readonly<Record<string, string>>
   readonly id?: string
+  readonly keep?: ReadonlyArray<string>
 }
 
 type Pairs = ReadonlyArray<readonly [task: string, column: string]>
@@ -44,6 +46,7 @@ export interface Columns extends Pick<Given, "text" | "pair" | "tokens" | "id"> 
   readonly tags: Pairs
   readonly labelSets: Pairs
   readonly scores: Pairs
+  readonly kept: Pairs
 }
 
 /** Task → column from `labels: { task: column }` and the short form `label: column`, whose task has the column's name. */
@@ -76,21 +79,23 @@ export const of = (loader: string, given: Given): Effect.Effect<Columns, Pipelin
     tags,
     labelSets: pairsOf(undefined, given.labelSets),
     scores: pairsOf(given.score, given.scores),
+    kept: [...new Set(given.keep)].map((name) => [name, name] as const),
   })
 }
 
 const names = (pairs: Pairs): ReadonlyArray<string> => pairs.map(([task]) => task)
 
-export const tasksOf = ({ labels, tags, labelSets, scores }: Columns): Dataset.Tasks => ({
+export const tasksOf = ({ labels, tags, labelSets, scores, kept }: Columns): Dataset.Tasks => ({
   labels: names(labels),
   tags: names(tags),
   ...(labelSets.length > 0 && { labelSets: names(labelSets) }),
   ...(scores.length > 0 && { scores: names(scores) }),
+  ...(kept.length > 0 && { kept: names(kept) }),
 })
 
-/** Columns of tasks: a row may lack them, but not every row. */
-export const taskColumns = ({ labels, tags, labelSets, scores }: Columns): ReadonlyArray<string> =>
-  [...labels, ...tags, ...labelSets, ...scores].map(([, column]) => column)
+/** Columns of tasks and those that are kept: a row may lack them, but not every row. */
+export const taskColumns = ({ labels, tags, labelSets, scores, kept }: Columns): ReadonlyArray<string> =>
+  [...labels, ...tags, ...labelSets, ...scores, ...kept].map(([, column]) => column)
 
 /** All columns, each once. */
 export const all = (columns: Columns): ReadonlyArray<string> => {
@@ -161,8 +166,10 @@ export const reader = (columns: Columns, table: Table): ((place: number, fields:
     return Object.fromEntries(found)
   }
 
-  const { text, pair, tokens, id, labels, tags, labelSets, scores } = columns
+  const { text, pair, tokens, id, labels, tags, labelSets, scores, kept } = columns
   const label = (column: string, value: unknown) => scalar(column, value).trim() || undefined
+  const plain = (column: string, value: unknown) =>
+    value instanceof Date ? value.toISOString() : label(column, value)
   const sequence = (column: string, value: unknown) =>
     Array.isArray(value) && value.length === 0 ? undefined : list(column, value)
   return (at, row) => {
@@ -178,6 +185,7 @@ export const reader = (columns: Columns, table: Table): ((place: number, fields:
       tags: tags.length === 0 ? {} : aligned(table, place, words?.length ?? 0, present(tags, sequence)),
       ...(labelSets.length > 0 && { labelSets: present(labelSets, list) }),
       ...(scores.length > 0 && { scores: present(scores, number) }),
+      ...(kept.length > 0 && { kept: present(kept, plain) }),
     }
   }
 }

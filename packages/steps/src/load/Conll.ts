@@ -39,7 +39,8 @@ interface Token {
  * `path` names a file, a folder of files or a glob. Columns are numbered as by `Array.at`: 0 is the first, -1 the last. `token` is the column with the tokens, 0 unless
  * given.
  * Tags in IOB1, IOB2, IO, BIOES and BILOU become BIO by conlleval's reading (see `TagColumn`); a column without O and
- * without prefixes, such as parts of speech, stays as it is. Ids come from the comment `id` names, else from content.
+ * without prefixes, such as parts of speech, stays as it is. Ids come from the comment `id` names, else from content;
+ * `keep` names comments that are no task and are kept for splits, such as a document.
  *
  * Fails with `SourceUnreadable` when the file cannot be read, with `InvalidData` naming the line otherwise.
  */
@@ -52,12 +53,13 @@ export const conll = Step.make({
     tags: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
     labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
     id: Schema.optionalKey(Schema.String),
+    keep: Schema.optionalKey(Schema.Array(Schema.String)),
   },
   output: Dataset.Examples,
-  run: ({ path, token = 0, id, ...given }) => {
+  run: ({ path, token = 0, id, keep = [], ...given }) => {
     const labels = Object.entries(given.labels ?? {})
     const tags = Object.entries(given.tags ?? {})
-    const keys = [...labels.map(([, key]) => key), ...(id === undefined ? [] : [id])]
+    const keys = [...labels.map(([, key]) => key), ...(id === undefined ? [] : [id]), ...keep]
     const seen = new Set<string>()
     const format: Draft.Format = {
       unit: "line",
@@ -68,14 +70,18 @@ export const conll = Step.make({
           for (const sentence of sentences) {
             columns ??= columnsOf(source, token, tags, sentence.rows[0]!.cells.length)
             for (const key of sentence.comments.keys()) seen.add(key)
-            drafts.push(draft(source, sentence, columns, labels, id))
+            drafts.push(draft(source, sentence, columns, labels, id, keep))
           }
           yield drafts
         }
       },
       end: (source) => requireComments(source, seen, keys),
     }
-    return Draft.examples(path, format, { labels: labels.map(([task]) => task), tags: tags.map(([task]) => task) })
+    return Draft.examples(path, format, {
+      labels: labels.map(([task]) => task),
+      tags: tags.map(([task]) => task),
+      ...(keep.length > 0 && { kept: keep }),
+    })
   },
 })
 
@@ -111,6 +117,7 @@ const draft = (
   columns: Columns,
   labels: ReadonlyArray<readonly [task: string, key: string]>,
   id: string | undefined,
+  keep: ReadonlyArray<string>,
 ): Draft.Draft => ({
   place: rows[0]!.line,
   placeOfTag: (at) => rows[at]!.line,
@@ -122,6 +129,14 @@ const draft = (
       return label === "" || label === "_" ? [] : [[task, label]]
     }),
   ),
+  ...(keep.length > 0 && {
+    kept: Object.fromEntries(
+      keep.flatMap((key) => {
+        const value = comments.get(key) ?? ""
+        return value === "" ? [] : [[key, value]]
+      }),
+    ),
+  }),
   tags: Object.fromEntries(
     columns.tags.flatMap(([task, at]) => {
       const sequence = tagsOf(source, task, rows, at)
