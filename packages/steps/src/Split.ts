@@ -16,7 +16,7 @@
  * (until another text with that label is).
  */
 import * as Dataset from "@thaw/core/Dataset"
-import { InvalidData, PipelineInvalid } from "@thaw/core/Errors"
+import { InvalidData } from "@thaw/core/Errors"
 import { Fingerprints } from "@thaw/core/Fingerprints"
 import * as Problem from "@thaw/core/Problem"
 import * as Seed from "@thaw/core/Seed"
@@ -25,18 +25,12 @@ import { Effect, Schema } from "effect"
 import * as NormalisedText from "./NormalisedText.ts"
 import * as Overlap from "./Overlap.ts"
 import * as Deal from "./split/Deal.ts"
+import * as Parts from "./split/Parts.ts"
+import * as Units from "./split/Units.ts"
 
 export { byGroup } from "./split/ByGroup.ts"
 export { byTime } from "./split/ByTime.ts"
 export { kFold } from "./split/KFold.ts"
-
-const Share = Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMaximum: true }))
-
-const output = {
-  train: Dataset.TrainExamples,
-  validation: Dataset.HeldOutExamples,
-  test: Dataset.HeldOutExamples,
-} as const
 
 /**
  * `Split.stratified({ examples, validation: 0.1, test: 0.2 })`. Strata are the combinations of the labels of all tasks,
@@ -51,26 +45,19 @@ export const stratified = Step.make({
   input: {
     examples: Dataset.Examples,
     by: Schema.optionalKey(Schema.String),
-    validation: Share,
-    test: Share,
+    validation: Parts.Share,
+    test: Parts.Share,
     seed: Seed.fromRun,
   },
-  output,
+  output: Parts.output,
   run: Effect.fnUntraced(function* ({ examples, by, validation, test, seed }) {
     const where = "Split.stratified"
-    if (validation + test >= 1) {
-      return yield* new PipelineInvalid({
-        where,
-        expected: "shares of validation and test that leave something to train on",
-        got: `${validation} and ${test}`,
-        advice: "Their sum must be below 1.",
-      })
-    }
+    yield* Parts.requireShares(where, validation, test)
     if (by !== undefined) yield* Dataset.requireTask(examples, by, where)
     const dealt = Deal.deal(examples, { validation, test, by, seed })
     yield* requireFilled(where, "validation", validation, dealt)
     yield* requireFilled(where, "test", test, dealt)
-    return Dataset.dealt(examples, ["train", "validation", "test"], dealt.partOf)
+    return Dataset.dealt(examples, Parts.names, dealt.partOf)
   }),
 })
 
@@ -88,11 +75,11 @@ export const given = Step.make({
   input: {
     train: Dataset.Examples,
     test: Dataset.Examples,
-    validation: Schema.optionalKey(Share),
+    validation: Schema.optionalKey(Parts.Share),
     overlap: Schema.optionalKey(Schema.Literals(["refuse", "dropFromTrain"])),
     seed: Seed.fromRun,
   },
-  output,
+  output: Parts.output,
   run: Effect.fnUntraced(function* ({ train, test, validation = 0.1, overlap = "refuse", seed }) {
     const where = "Split.given"
     const { shared, first } = Overlap.between(train, test)
@@ -141,7 +128,7 @@ const requireTrained = (
 ): Effect.Effect<void, InvalidData> => {
   const unseen = new Map<string, string>()
   for (const row of Dataset.rowsOf(test)) {
-    for (const key of Deal.keysOf(row)) if (!trained.has(key) && !unseen.has(key)) unseen.set(key, row.id)
+    for (const key of Units.keysOf(row)) if (!trained.has(key) && !unseen.has(key)) unseen.set(key, row.id)
   }
   const [first] = unseen
   if (first === undefined) return Effect.void

@@ -168,8 +168,7 @@ export const reader = (columns: Columns, table: Table): ((place: number, fields:
 
   const { text, pair, tokens, id, labels, tags, labelSets, scores, kept } = columns
   const label = (column: string, value: unknown) => scalar(column, value).trim() || undefined
-  const plain = (column: string, value: unknown) =>
-    value instanceof Date ? value.toISOString() : label(column, value)
+  const plain = (column: string, value: unknown) => (value instanceof Date ? value.toISOString() : label(column, value))
   const sequence = (column: string, value: unknown) =>
     Array.isArray(value) && value.length === 0 ? undefined : list(column, value)
   return (at, row) => {

@@ -55,7 +55,7 @@ const deal = (units: Units.Units, { validation, test }: { readonly validation: n
     Array.from({ length: units.count }, (_, unit) => unit),
   )
   const all = units.of.length
-  const dealt: Parts.Dealt = Array.from({ length: units.count }, () => "train")
+  const dealt = Parts.undealt(units)
   let before = 0
   for (const unit of order) {
     const middle = before + units.sizes[unit]! / 2

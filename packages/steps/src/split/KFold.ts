@@ -38,9 +38,9 @@ export const fold = Step.make({
     }
     yield* Parts.requireShares(where, validation, 1 / folds)
     if (by !== undefined) yield* Dataset.requireTask(examples, by, where)
-    const units = Units.ofTexts(examples, seed)
-    const dealt: Parts.Dealt = Array.from({ length: units.count }, () => "train")
-    for (const [stratum, members] of strataOf(units, by)) {
+    const units = Units.ofTexts(examples, seed, { by })
+    const dealt = Parts.undealt(units)
+    for (const [stratum, members] of units.strata()) {
       const n = members.length
       const offset = Seed.fraction(seed, "stratum", stratum)
       const border = (at: number) => (at === 0 ? 0 : at === folds ? n : Math.floor((at * n) / folds + offset))
@@ -66,20 +66,6 @@ export const fold = Step.make({
     return Parts.of(examples, units, dealt)
   }),
 })
-
-/** Units by what they are labelled with, task by task: with labels, and whether there are tags. */
-const strataOf = (units: Units.Units, by: string | undefined): ReadonlyMap<string, ReadonlyArray<number>> => {
-  const strata = new Map<string, Array<number>>()
-  for (let unit = 0; unit < units.count; unit++) {
-    const keys = units.labels(unit)
-    const own = by === undefined ? keys : keys.filter((key) => (JSON.parse(key) as [string, string])[0] === by)
-    const stratum = own.join()
-    const members = strata.get(stratum)
-    if (members === undefined) strata.set(stratum, [unit])
-    else members.push(unit)
-  }
-  return strata
-}
 
 export interface Options {
   readonly examples: Dataset.Examples | Wire.Wire<Dataset.Examples>

@@ -19,6 +19,9 @@ export const names = ["train", "validation", "test"] as const
 /** Part of every unit. */
 export type Dealt = Array<Part>
 
+/** All of them in training, to begin with. */
+export const undealt = ({ count }: Units.Units): Dealt => Array.from({ length: count }, () => "train")
+
 /** Fails when nothing would be left to train on. */
 export const requireShares = (where: string, validation: number, test: number): Effect.Effect<void, PipelineInvalid> =>
   validation + test < 1
@@ -34,19 +37,22 @@ export const requireShares = (where: string, validation: number, test: number): 
 
 /**
  * Training comes first: moves a unit to training for every label and tag that only held-out units carry, of those that
- * carry it the one of highest rank.
+ * carry it the one of highest rank. Gives a key for every label and tag in training.
  */
-export const trainFirst = (units: Units.Units, dealt: Dealt): void => {
-  const carried = new Set<string>()
+export const trainFirst = (units: Units.Units, dealt: Dealt): ReadonlySet<string> => {
+  const trained = new Set<string>()
+  const held: Array<number> = []
   dealt.forEach((part, unit) => {
-    if (part === "train") for (const key of units.labels(unit)) carried.add(key)
+    if (part !== "train") held.push(unit)
+    else for (const key of units.keys(unit)) trained.add(key)
   })
-  for (const unit of Units.ranked(units, dealt.keys().toArray()).toReversed()) {
-    const keys = units.labels(unit)
-    if (dealt[unit] === "train" || keys.every((key) => carried.has(key))) continue
+  for (const unit of Units.ranked(units, held).reverse()) {
+    const keys = units.keys(unit)
+    if (keys.every((key) => trained.has(key))) continue
     dealt[unit] = "train"
-    for (const key of keys) carried.add(key)
+    for (const key of keys) trained.add(key)
   }
+  return trained
 }
 
 /** Fails when a part that has a share has no unit; training has always one. */

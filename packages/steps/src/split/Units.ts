@@ -8,33 +8,40 @@ import * as Dataset from "@thaw/core/Dataset"
 import { Fingerprints } from "@thaw/core/Fingerprints"
 import * as Seed from "@thaw/core/Seed"
 import * as NormalisedText from "../NormalisedText.ts"
+import { Sets } from "./Sets.ts"
 
 export interface Units {
   readonly count: number
-  /** Unit of the example at a place. */
+  /** Unit of the example at a place; -1 where it was left out. */
   readonly of: Int32Array
   /** Examples of a unit. */
   readonly sizes: Int32Array
   /** Of a unit: uniform in [0, 1), from the seed and its text or group alone. */
-  readonly ranks: Float64Array
-  /** Labels and tags that a unit carries, each as JSON `[task, label]`, sorted. */
-  readonly labels: (unit: number) => ReadonlyArray<string>
+  readonly ranks: ReadonlyArray<number>
+  /** A key for every label and every tag that a unit carries. */
+  readonly keys: (unit: number) => ReadonlyArray<string>
+  /** Units by stratum: those that are labelled alike. */
+  readonly strata: () => ReadonlyMap<string, ReadonlyArray<number>>
+}
+
+export interface Choice {
+  /** The only task whose labels make strata; all where undefined. */
+  readonly by?: string | undefined
+  /** Normalised texts whose examples go nowhere. */
+  readonly leftOut?: Pick<Fingerprints, "get">
 }
 
 /** A unit a text. */
-export const ofTexts = (examples: Dataset.Dataset, seed: Seed.Seed): Units => {
+export const ofTexts = (examples: Dataset.Dataset, seed: Seed.Seed, { by, leftOut }: Choice = {}): Units => {
   const texts = new Fingerprints()
   const ranks: Array<number> = []
-  return gather(
-    examples,
-    (row) => {
-      const text = NormalisedText.ofExample(row)
-      const known = texts.add(text, ranks.length)
-      if (known !== -1) return known
-      return ranks.push(Seed.fraction(seed, "text", text)) - 1
-    },
-    ranks,
-  )
+  const unitOf = (row: Dataset.Example): number => {
+    const text = NormalisedText.ofExample(row)
+    if (leftOut !== undefined && leftOut.get(text) !== -1) return -1
+    const known = texts.add(text, ranks.length)
+    return known === -1 ? ranks.push(Seed.fraction(seed, "text", text)) - 1 : known
+  }
+  return gather(examples, unitOf, ranks, (row) => stratumOf(row, by))
 }
 
 export interface Grouped extends Units {
@@ -101,6 +108,7 @@ export const ofGroups = (
       return ranks.push(rank[top]! % 1) - 1
     },
     ranks,
+    () => [],
   )
   return { ...units, groups, shared }
 }
@@ -110,64 +118,53 @@ const gather = (
   examples: Dataset.Dataset,
   unitOf: (row: Dataset.Example) => number,
   ranks: ReadonlyArray<number>,
+  stratumOfRow: (row: Dataset.Example) => ReadonlyArray<string>,
 ): Units => {
   const of = new Int32Array(examples.size)
-  const combinations = new Combinations()
-  const carried: Array<number> = []
+  const sets = new Sets()
+  const keys: Array<number> = []
+  const strata: Array<number> = []
   let at = 0
   for (const row of Dataset.rowsOf(examples)) {
     const unit = unitOf(row)
     of[at++] = unit
-    carried[unit] = combinations.joined(carried[unit] ?? 0, combinations.of(keysOf(row)))
+    if (unit === -1) continue
+    keys[unit] = sets.union(keys[unit] ?? 0, sets.of(keysOf(row)))
+    strata[unit] = sets.union(strata[unit] ?? 0, sets.of(stratumOfRow(row)))
   }
   const sizes = new Int32Array(ranks.length)
-  for (const unit of of) sizes[unit]!++
+  for (const unit of of) if (unit !== -1) sizes[unit]!++
   return {
     count: ranks.length,
     of,
     sizes,
-    ranks: Float64Array.from(ranks),
-    labels: (unit) => combinations.keys(carried[unit]!),
+    ranks,
+    keys: (unit) => sets.get(keys[unit]!),
+    strata: () => {
+      const byNumber = Map.groupBy(strata.keys(), (unit) => strata[unit]!)
+      return new Map([...byNumber].map(([set, units]) => [sets.get(set).join(), units]))
+    },
   }
 }
 
-/** A key for every label and every tag that an example carries. */
-const keysOf = ({ labels, tags, labelSets = {} }: Dataset.Example): ReadonlyArray<string> => [
+/** What an example's labels are, task by task; a unit's stratum is that of all its examples together. */
+const stratumOf = ({ labels, tags, labelSets = {} }: Dataset.Example, by: string | undefined): ReadonlyArray<string> =>
+  [
+    ...Object.entries(labels),
+    ...Object.keys(tags).map((task) => [task, "tagged"] as const),
+    ...Object.entries(labelSets).flatMap(([task, set]) => set.map((label) => [task, label] as const)),
+  ]
+    .filter(([task]) => by === undefined || task === by)
+    .map((pair) => JSON.stringify(pair))
+
+/** A key for every label and every tag that the example carries. */
+export const keysOf = ({ labels, tags, labelSets = {} }: Dataset.Example): ReadonlyArray<string> => [
   ...Object.entries(labels).map((pair) => JSON.stringify(pair)),
-  ...Object.entries({ ...tags, ...labelSets }).flatMap(([task, all]) =>
-    [...new Set(all)].map((each) => JSON.stringify([task, each])),
+  ...[...Object.entries(tags), ...Object.entries(labelSets)].flatMap(([task, values]) =>
+    [...new Set(values)].map((value) => JSON.stringify([task, value])),
   ),
 ]
 
-/** Sets of labels by number: millions of units carry few different ones. */
-class Combinations {
-  private readonly all: Array<ReadonlyArray<string>> = [[]]
-  private readonly numbers = new Map<string, number>([["", 0]])
-  private readonly joins = new Map<number, Map<number, number>>()
-
-  of(keys: ReadonlyArray<string>): number {
-    const sorted = [...new Set(keys)].sort()
-    const name = sorted.join()
-    const known = this.numbers.get(name)
-    if (known !== undefined) return known
-    this.numbers.set(name, this.all.length)
-    return this.all.push(sorted) - 1
-  }
-
-  joined(a: number, b: number): number {
-    if (a === b || b === 0) return a
-    const known = this.joins.get(a)?.get(b)
-    if (known !== undefined) return known
-    const joined = this.of([...this.all[a]!, ...this.all[b]!])
-    this.joins.set(a, (this.joins.get(a) ?? new Map<number, number>()).set(b, joined))
-    return joined
-  }
-
-  keys(number: number): ReadonlyArray<string> {
-    return this.all[number]!
-  }
-}
-
 /** Units by rank, lowest first. */
 export const ranked = ({ ranks }: Units, units: ArrayLike<number>): Int32Array =>
-  Int32Array.from(units).sort((a, b) => ranks[a]! - ranks[b]!)
+  Int32Array.from(units).sort((a, b) => ranks[a]! - ranks[b]! || a - b)
