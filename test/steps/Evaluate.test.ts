@@ -119,7 +119,7 @@ describe("test texts that a phase trained on", () => {
   it("are refused, with how many there are and the first", async () => {
     expect(await failureOf(test)).toEqual([
       "InvalidData",
-      'Evaluate.tasks: expected test texts that no phase trained on, got 1 of 5 test examples with texts that one did, first "THE HAPPY CAT NUMBER T0 IS HERE" (task "topic", example x0). Split the data of all tasks together, or pass overlap: "dropFromTest" or overlap: "allow".',
+      'Evaluate.tasks: expected test texts that nothing was trained on, got 1 of 5 test examples with texts that were, first "THE HAPPY CAT NUMBER T0 IS HERE" (task "topic", example x0). Split the data of all tasks together, or pass overlap: "dropFromTest" or overlap: "allow".',
     ])
   })
 

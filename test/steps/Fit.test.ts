@@ -125,3 +125,24 @@ describe("what cannot be fitted or evaluated", () => {
     expect([fitted, evaluated].map(({ call }) => call.step.name)).toEqual(["Fit.logisticRegression", "Fit.evaluate"])
   })
 })
+
+describe("test texts that a classifier was fitted on", () => {
+  const [leaked] = Corpus.rows(1, "text", "t")
+  const others = Corpus.rows(5, "text", "x").slice(1)
+  const leaky = Corpus.parts({ train: [], heldOut: [{ ...leaked!, text: leaked!.text!.toUpperCase() }, ...others] })
+  const leakyTest = Encode.heldOutFeatures({ ...given, examples: leaky.test })
+  const classifier = Fit.logisticRegression({ features, task: "topic", l2: 1e-2 })
+
+  it("are refused, left out or scored, as the author says", async () => {
+    expect(await failureOf({ x: Fit.evaluate({ classifier, test: leakyTest }) })).toEqual([
+      "InvalidData",
+      'Fit.evaluate: expected test texts that nothing was trained on, got 1 of 5 test examples with texts that were, first example t0. Split the data of all tasks together, or pass overlap: "dropFromTest" or overlap: "allow".',
+    ])
+    const { values } = await world.run({
+      allowed: Fit.evaluate({ classifier, test: leakyTest, overlap: "allow" }),
+      dropped: Fit.evaluate({ classifier, test: leakyTest, overlap: "dropFromTest" }),
+    })
+    expect(values.allowed.tasks).toMatchObject([{ examples: 5, overlap: 0.2 }])
+    expect(values.dropped.tasks).toMatchObject([{ examples: 4, overlap: 0 }])
+  })
+})

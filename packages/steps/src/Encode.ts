@@ -141,7 +141,7 @@ const encode = Effect.fnUntraced(function* ({
 /** Features of training examples. */
 export const trainFeatures = Step.make({
   name: "Encode.trainFeatures",
-  version: "1",
+  version: "2",
   input: { ...fields, examples: Dataset.TrainExamples },
   output: Features.TrainFeatures,
   environment: Environment.sessions,
@@ -152,7 +152,7 @@ export const trainFeatures = Step.make({
 /** Features of held-out examples. */
 export const heldOutFeatures = Step.make({
   name: "Encode.heldOutFeatures",
-  version: "1",
+  version: "2",
   input: { ...fields, examples: Dataset.HeldOutExamples },
   output: Features.HeldOutFeatures,
   environment: Environment.sessions,

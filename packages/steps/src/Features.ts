@@ -4,6 +4,7 @@
  * ```
  * id, origin         as in the dataset
  * task.<task>        labels, as in the dataset; tags are left out, since an example has one vector
+ * textKey            Uint64, hash of the normalised text
  * features.<group>   FixedSizeList<Float32>[hidden]
  * ```
  *
@@ -11,13 +12,14 @@
  * `HeldOutFeatures` from `HeldOutExamples`, and nothing turns one into the other.
  */
 import * as Artifact from "@thaw/core/Artifact"
-import type * as Dataset from "@thaw/core/Dataset"
+import * as Dataset from "@thaw/core/Dataset"
 import { ArtifactBroken, InvalidData } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import * as FeatureModel from "@thaw/models/FeatureModel"
 import type * as Group from "@thaw/models/Group"
 import * as Arrow from "apache-arrow"
 import { Effect } from "effect"
+import * as NormalisedText from "./NormalisedText.ts"
 
 declare const Part: unique symbol
 
@@ -45,11 +47,14 @@ export interface Matrix {
 
 const keys = { encoder: "thaw.encoder", pooling: "thaw.pooling" } as const
 
+/** Named otherwise than a column of texts, which readers of examples would take it for. */
+const textColumn = "textKey"
+
 const kept = new Set(["id", "origin", "label"])
 
 /** The dataset's ids and labels with these vectors; still of the dataset's part. */
 export const make = (
-  { schema: given, size, recordBatches }: Dataset.Dataset,
+  dataset: Dataset.Dataset,
   origin: Origin,
   vectors: Readonly<Record<Group.Group, Matrix>>,
 ): Features => {
@@ -65,10 +70,20 @@ export const make = (
       },
     }
   })
+  const { schema: given, size, recordBatches } = dataset
+  const texts = new BigUint64Array(size)
+  let place = 0
+  for (const row of Dataset.rowsOf(dataset)) texts[place++] = NormalisedText.key(row)
+  const text = {
+    field: new Arrow.Field(textColumn, new Arrow.Uint64(), false),
+    part: (from: number, to: number): Arrow.Data =>
+      Arrow.makeData({ type: new Arrow.Uint64(), length: to - from, nullCount: 0, data: texts.subarray(from, to) }),
+  }
+  const made = [text, ...columns]
   const labels = given.fields.flatMap((field, at) =>
     kept.has(field.metadata.get("thaw.role") ?? "") ? [{ field, at }] : [],
   )
-  const fields = [...labels.map(({ field }) => field), ...columns.map(({ field }) => field as Arrow.Field)]
+  const fields = [...labels.map(({ field }) => field), ...made.map(({ field }) => field as Arrow.Field)]
   const schema = new Arrow.Schema(
     fields,
     new Map([
@@ -79,7 +94,7 @@ export const make = (
   let from = 0
   const batches = Array.from(recordBatches, ({ numRows, data }) => {
     const to = from + numRows
-    const children = [...labels.map(({ at }) => data.children[at]!), ...columns.map(({ part }) => part(from, to))]
+    const children = [...labels.map(({ at }) => data.children[at]!), ...made.map(({ part }) => part(from, to))]
     from = to
     const type = new Arrow.Struct(fields)
     return new Arrow.RecordBatch(schema, Arrow.makeData({ type, length: numRows, nullCount: 0, children }))
@@ -128,6 +143,20 @@ export const matrix = (features: Features, group: Group.Group, where: string): E
   const whole = new Float32Array(features.size * hidden)
   parts.reduce((from, part) => (whole.set(part, from), from + part.length), 0)
   return Effect.succeed({ examples: features.size, hidden, data: whole })
+}
+
+/** Hashes of the examples' normalised texts, as `NormalisedText.key` gives them; undefined where the features have none. */
+export const textsOf = ({ schema, size, recordBatches }: Features): BigUint64Array | undefined => {
+  const at = schema.fields.findIndex(({ name }) => name === textColumn)
+  if (at < 0) return undefined
+  const texts = new BigUint64Array(size)
+  let from = 0
+  for (const { data } of recordBatches) {
+    const { length, values } = data.children[at]!
+    texts.set((values as BigUint64Array).subarray(0, length), from)
+    from += length
+  }
+  return texts
 }
 
 /** The vector of one example. */

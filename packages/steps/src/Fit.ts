@@ -5,12 +5,14 @@ import { InvalidData } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import { RunEvents } from "@thaw/core/RunEvent"
 import * as Step from "@thaw/core/Step"
+import * as TextSet from "@thaw/models/TextSet"
 import { Effect, Schema } from "effect"
 import * as Batch from "./Batch.ts"
 import * as Evaluation from "./Evaluation.ts"
 import * as Features from "./Features.ts"
 import * as Logistic from "./fit/Logistic.ts"
 import * as Scores from "./Scores.ts"
+import * as Unseen from "./Unseen.ts"
 
 const positive = Schema.Number.check(Schema.isGreaterThan(0))
 
@@ -32,6 +34,8 @@ export const Classifier = Schema.Struct({
   objective: Schema.Number,
   iterations: Schema.Int,
   converged: Schema.Boolean,
+  /** Texts of the examples it was fitted on, see `TextSet`, in base64; absent where the features do not say. */
+  texts: Schema.optionalKey(Schema.String),
 })
 export type Classifier = typeof Classifier.Type
 
@@ -53,7 +57,7 @@ const labelled = (features: Features.Features, task: string) =>
  */
 export const logisticRegression = Step.make({
   name: "Fit.logisticRegression",
-  version: "1",
+  version: "2",
   input: {
     features: Features.TrainFeatures,
     task: Schema.String,
@@ -86,7 +90,10 @@ export const logisticRegression = Step.make({
       const message = `not converged after ${fitted.iterations} iterations; a larger l2 or tolerance converges sooner.`
       yield* (yield* RunEvents).emit({ _tag: "noticed", step, message })
     }
-    return { task, labels, group, ...Features.originOf(features), l2, examples: rows.length, ...fitted }
+    const texts = Features.textsOf(features)
+    const seen = texts === undefined ? undefined : TextSet.from(rows.map(({ row }) => texts[row]!))
+    const known = seen === undefined ? {} : { texts: Buffer.from(TextSet.encode(seen)).toString("base64") }
+    return { task, labels, group, ...Features.originOf(features), l2, examples: rows.length, ...fitted, ...known }
   }),
 })
 
@@ -95,14 +102,15 @@ export const logisticRegression = Step.make({
  * `Evaluate.tasks`.
  *
  * Fails when the features are of another encoder, another pooling or lack the classifier's group, when no example
- * carries the task's label, and on a label that it was not fitted on.
+ * carries the task's label, on a label that it was not fitted on, and on texts that it was fitted on; with
+ * `overlap: "dropFromTest"` such examples are left out, with `"allow"` they are scored.
  */
 export const evaluate = Step.make({
   name: "Fit.evaluate",
-  version: "1",
-  input: { classifier: kind, test: Features.HeldOutFeatures },
+  version: "2",
+  input: { classifier: kind, test: Features.HeldOutFeatures, overlap: Schema.optionalKey(Unseen.Overlap) },
   output: Scores.kind,
-  run: Effect.fnUntraced(function* ({ classifier, test }) {
+  run: Effect.fnUntraced(function* ({ classifier, test, overlap }) {
     const { label: step } = yield* Step.StepRun
     const { emit } = yield* RunEvents
     const { task, labels } = classifier
@@ -118,7 +126,8 @@ export const evaluate = Step.make({
     yield* Dataset.requireTask(test, task, `${step}, task ${task}`)
     const matrix = yield* Features.matrix(test, classifier.group, step)
     const classes = new Map(labels.map((label, at) => [label, at]))
-    const answers = yield* Effect.forEach(labelled(test, task), ({ id, row, label }) =>
+    const unseen = yield* Unseen.rows(yield* textsOf(classifier), labelled(test, task), test, overlap, step)
+    const answers = yield* Effect.forEach(unseen.rows, ({ id, row, label }) =>
       Effect.map(Batch.classOf(label, classes, `${step}, task ${task}, example ${id}`), (truth) => ({
         truth,
         scores: Logistic.scores(classifier, Features.vector(matrix, row)),
@@ -127,6 +136,9 @@ export const evaluate = Step.make({
     yield* Evaluation.requireExamples(answers.length, task, step)
     const scores = Evaluation.classification(task, labels, answers)
     yield* emit({ _tag: "evaluated", step, phase: null, task, split: "test", metrics: scores.metrics })
-    return { tasks: [scores] }
+    return { tasks: [unseen.overlap === undefined ? scores : { ...scores, overlap: unseen.overlap }] }
   }),
 })
+
+const textsOf = ({ texts }: Classifier) =>
+  texts === undefined ? Effect.succeed(undefined) : TextSet.decode(Buffer.from(texts, "base64"), "classifier, texts")

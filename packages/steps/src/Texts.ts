@@ -14,7 +14,7 @@ export const joint = <D extends Dataset.Dataset>(all: ByTask<D>): ReadonlyArray<
   [...new Set(Object.values(all))].map((dataset) => [dataset, Object.keys(all).filter((task) => all[task] === dataset)])
 
 /** The first of the tasks that the example says something about. */
-const carried = (row: Dataset.Example, tasks: ReadonlyArray<string>): string | undefined =>
+export const carried = (row: Dataset.Example, tasks: ReadonlyArray<string>): string | undefined =>
   tasks.find((task) => [row.labels, row.tags, row.labelSets, row.scores].some((all = {}) => Object.hasOwn(all, task)))
 
 /** Examples that carry a label of a task they are given for. */

@@ -8,6 +8,7 @@ import { RunEvents } from "@thaw/core/RunEvent"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as TextSet from "@thaw/models/TextSet"
 import { Effect, Schema } from "effect"
+import * as Features from "./Features.ts"
 import * as NormalisedText from "./NormalisedText.ts"
 import * as Texts from "./Texts.ts"
 
@@ -34,34 +35,73 @@ export const of = Effect.fnUntraced(function* (
   overlap: Overlap = "refuse",
   where: string,
 ) {
-  const notice = Effect.fnUntraced(function* (message: string) {
-    yield* (yield* RunEvents).emit({ _tag: "noticed", step: where, message })
-  })
   const texts = Checkpoint.trainedTexts(checkpoint)
   if (texts === undefined) {
-    yield* notice(
-      "whether the test texts were trained on is unknown: the checkpoint does not say what it was trained on",
-    )
+    yield* notice(where, unknown("checkpoint"))
     return { test, overlap: {} } satisfies Unseen
   }
   const { count, of: all, first } = Texts.measure(test, texts)
-  if (first === undefined) return { test, overlap: sharesOf(test, texts) } satisfies Unseen
+  if (first !== undefined) {
+    const about = `${Texts.shown(first.text)} (task ${JSON.stringify(first.task)}, example ${first.id})`
+    yield* judge(where, { count, all, first: about }, overlap)
+  }
+  const left = first === undefined || overlap === "allow" ? test : without(test, texts)
+  return { test: left, overlap: sharesOf(left, texts) } satisfies Unseen
+})
+
+/**
+ * The same for labelled rows of features, which carry no text: rows to score, and the share of them that was fitted on.
+ *
+ * @param texts that were fitted on; undefined where they are not known
+ */
+export const rows = Effect.fnUntraced(function* <R extends { readonly id: string; readonly row: number }>(
+  texts: TextSet.TextSet | undefined,
+  labelled: ReadonlyArray<R>,
+  features: Features.Features,
+  overlap: Overlap = "refuse",
+  where: string,
+) {
+  const own = Features.textsOf(features)
+  if (texts === undefined || own === undefined) {
+    yield* notice(where, unknown(texts === undefined ? "classifier" : "test part"))
+    return { rows: labelled, overlap: undefined }
+  }
+  const seen = labelled.filter(({ row }) => TextSet.has(texts, own[row]!))
+  const [first] = seen
+  if (first === undefined) return { rows: labelled, overlap: 0 }
+  yield* judge(where, { count: seen.length, all: labelled.length, first: `example ${first.id}` }, overlap)
+  if (overlap === "allow") return { rows: labelled, overlap: seen.length / labelled.length }
+  return { rows: labelled.filter((each) => !seen.includes(each)), overlap: 0 }
+})
+
+const notice = Effect.fnUntraced(function* (step: string, message: string) {
+  yield* (yield* RunEvents).emit({ _tag: "noticed", step, message })
+})
+
+const unknown = (what: string): string =>
+  `whether the test texts were trained on is unknown: the ${what} does not say what ${what === "test part" ? "its texts are" : "it was trained on"}`
+
+/** Fails, or tells what becomes of what was found. */
+const judge = Effect.fnUntraced(function* (
+  where: string,
+  { count, all, first }: { readonly count: number; readonly all: number; readonly first: string },
+  overlap: Overlap,
+) {
   const found = `${count} of ${all} test examples`
   if (overlap === "refuse") {
     return yield* new InvalidData({
       where,
-      expected: "test texts that no phase trained on",
-      got: `${found} with texts that one did, first ${Texts.shown(first.text)} (task ${JSON.stringify(first.task)}, example ${first.id})`,
+      expected: "test texts that nothing was trained on",
+      got: `${found} with texts that were, first ${first}`,
       advice: 'Split the data of all tasks together, or pass overlap: "dropFromTest" or overlap: "allow".',
     })
   }
-  const left = overlap === "allow" ? test : without(test, texts)
   yield* notice(
+    where,
     overlap === "allow"
       ? `scores measure memory too: ${found} have texts that were trained on`
       : `${found} left out, whose texts were trained on`,
   )
-  return { test: left, overlap: sharesOf(left, texts) } satisfies Unseen
 })
 
 const sharesOf = (

@@ -106,7 +106,8 @@ const without = (train: Texts.ByTask<Dataset.TrainExamples>, held: TextSet.TextS
   let dropped = 0
   const kept: Record<string, Dataset.TrainExamples> = {}
   for (const [dataset, tasks] of Texts.joint(train)) {
-    const isHeld = (row: Dataset.Example) => broughtBy(row).some((key) => TextSet.has(held, key))
+    const isHeld = (row: Dataset.Example) =>
+      Texts.carried(row, tasks) !== undefined && broughtBy(row).some((key) => TextSet.has(held, key))
     let own = 0
     for (const row of Dataset.rowsOf(dataset)) if (isHeld(row)) own++
     const rest = own === 0 ? dataset : Dataset.filter(dataset, (row) => !isHeld(row))
