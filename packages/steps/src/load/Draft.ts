@@ -158,7 +158,7 @@ const exampleOf = (
     refuse("an id of its own", `${JSON.stringify(id)}, which ${format.unit} ${before.place}${where} has already`, "")
   }
   identities.came(draft.place)
-  const { pair, tokens, labels, labelSets, scores } = draft
+  const { pair, tokens, labels, labelSets, scores, kept } = draft
   return {
     id,
     origin: id,
@@ -168,6 +168,7 @@ const exampleOf = (
     tags: normalised(draft.tags, normalisers),
     ...(labelSets && { labelSets }),
     ...(scores && { scores }),
+    ...(kept && { kept }),
   }
 }
 
