@@ -12,7 +12,7 @@ import type { Journal, Run, RunHandle } from "../Journal.ts"
 import { Line } from "../JournalEntry.ts"
 import type { Entry, FinalStatus, RunStart } from "../JournalEntry.ts"
 import * as Problem from "../Problem.ts"
-import * as ProcessMark from "./ProcessMark.ts"
+import * as ProcessMark from "../ProcessMark.ts"
 import * as RunDatabase from "./RunDatabase.ts"
 import type { LogWriter, RunLogs } from "./RunLogs.ts"
 

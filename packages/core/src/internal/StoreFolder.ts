@@ -16,7 +16,7 @@ import { ArtifactBroken } from "../Errors.ts"
 import { StepResult } from "../StepResult.ts"
 import * as ArtifactName from "./ArtifactName.ts"
 import * as FileFailure from "./FileFailure.ts"
-import * as ProcessMark from "./ProcessMark.ts"
+import * as ProcessMark from "../ProcessMark.ts"
 
 const parseManifest = Schema.decodeUnknownEffect(Schema.fromJsonString(Artifact.Manifest))
 const parseResult = Schema.decodeUnknownEffect(Schema.fromJsonString(StepResult))
