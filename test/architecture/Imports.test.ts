@@ -13,12 +13,13 @@ const root = path.resolve(import.meta.dirname, "../..")
 /** Packages in dependency order, each with what it may import. */
 const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   core: [],
+  hub: ["core"],
   onnx: ["core"],
   autodiff: ["core", "onnx"],
-  models: ["core", "onnx", "autodiff"],
-  steps: ["core", "onnx", "autodiff", "models"],
+  models: ["core", "hub", "onnx", "autodiff"],
+  steps: ["core", "hub", "onnx", "autodiff", "models"],
   runners: ["core", "onnx"],
-  cli: ["core", "onnx", "autodiff", "models", "steps", "runners"],
+  cli: ["core", "hub", "onnx", "autodiff", "models", "steps", "runners"],
 }
 const packages = Object.keys(mayImport)
 const folderOf = (name: string) => path.join(root, "packages", name)
