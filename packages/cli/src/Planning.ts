@@ -1,7 +1,8 @@
 /** From a file and arguments to a plan: what `plan` and `why` show, and what `run` begins with. */
 import * as Dag from "@thaw/core/Dag"
-import type { PipelineInvalid } from "@thaw/core/Errors"
+import type { PipelineInvalid, SourceUnreadable } from "@thaw/core/Errors"
 import * as Plan from "@thaw/core/Plan"
+import * as Resolve from "@thaw/core/Resolve"
 import type { PlannedStep } from "@thaw/core/RunEvent"
 import { Effect } from "effect"
 import type { Arguments } from "./Arguments.ts"
@@ -12,11 +13,15 @@ export interface Prepared {
   readonly setting: Plan.Setting
 }
 
-/** Checks the wiring, the overrides and what is to train when; runs nothing, and reads configs of encoders at most. */
+/**
+ * Checks the wiring, the overrides and what is to train when; runs nothing, and reads configs of encoders at most. What
+ * the cache of the hub does not know of an address is asked for.
+ */
 export const prepare = Effect.fnUntraced(function* (
   loaded: Loaded,
   given: Arguments,
-): Effect.fn.Return<Prepared, PipelineInvalid> {
+): Effect.fn.Return<Prepared, PipelineInvalid | SourceUnreadable> {
+  yield* Resolve.ahead(loaded.pipeline)
   const Timeline = yield* Effect.promise(() => import("@thaw/steps/Timeline"))
   return yield* Effect.try({
     try: () => {

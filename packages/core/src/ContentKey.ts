@@ -8,6 +8,7 @@
 import { createHash } from "node:crypto"
 import { Schema } from "effect"
 import { canonicalJson } from "./Artifact.ts"
+import * as Source from "./Source.ts"
 
 export const Ingredients = Schema.Struct({
   step: Schema.String,
@@ -16,7 +17,7 @@ export const Ingredients = Schema.Struct({
   parameters: Schema.Record(Schema.String, Schema.Json),
   /** Content hash by field name; `field.name` for records of artifacts. */
   inputs: Schema.Record(Schema.String, Schema.String),
-  /** Content hash by field name. */
+  /** Content hash or pinned address by field name. */
   sources: Schema.Record(Schema.String, Schema.String),
   /** By field name: the author's number or the run's, and the names its streams start under. */
   seeds: Schema.Record(Schema.String, Schema.Struct({ value: Schema.Int, path: Schema.Array(Schema.String) })),
@@ -32,7 +33,11 @@ export const differences = (before: Ingredients, after: Ingredients): ReadonlyAr
   ...(before.step === after.step ? [] : [`step ${before.step} → ${after.step}`]),
   ...(before.version === after.version ? [] : [`version ${before.version} → ${after.version}`]),
   ...changed(before.parameters, after.parameters, (name, a, b) => `parameter ${name}: ${brief(a)} → ${brief(b)}`),
-  ...changed(before.sources, after.sources, (name) => `the content of ${name} changed`),
+  ...changed(before.sources, after.sources, (name, a, b) =>
+    [a, b].some((source) => source !== undefined && Source.isPinned(source))
+      ? `${name}: ${a ?? "none"} → ${b ?? "none"}`
+      : `the content of ${name} changed`,
+  ),
   ...changed(before.inputs, after.inputs, (name) => `input ${name} changed`),
   ...changed(before.seeds, after.seeds, (name, a, b) =>
     a?.value === b?.value ? `the stream of ${name} changed` : `${name}: ${brief(a?.value)} → ${brief(b?.value)}`,

@@ -11,6 +11,7 @@ import { PipelineInvalid } from "./Errors.ts"
 import type { Pipeline } from "./Pipeline.ts"
 import * as Problem from "./Problem.ts"
 import * as Seed from "./Seed.ts"
+import type * as Source from "./Source.ts"
 import * as Step from "./Step.ts"
 import * as Wire from "./Wire.ts"
 
@@ -96,7 +97,12 @@ export const make = (pipeline: Pipeline, overrides: Overrides = {}, folder = "."
       seeds: pick(call, isSeed) as Record<string, number>,
       forecast: forecast(call.step, {
         parameters,
-        sources: mapValues(sources, (written) => ({ path: resolve(folder, written), written })),
+        sources: Object.fromEntries(
+          Object.entries(sources).map(([field, written]) => {
+            const { form } = call.step.input[field] as Source.Source
+            return [field, { path: form === "address" ? written : resolve(folder, written), written }]
+          }),
+        ),
         inputs: Object.fromEntries(needs.map((need) => [need.field, need.from.forecast])),
       }),
     }
@@ -175,9 +181,6 @@ const forecast = (step: Step.Any, known: Step.Known): unknown => {
   }
 }
 
-const mapValues = <A, B>(record: Readonly<Record<string, A>>, to: (value: A) => B): Record<string, B> =>
-  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, to(value)]))
-
 /** Calls that are not in the Dag yet, the first last: so the first is the next on the stack. */
 const needed = (wires: ReturnType<typeof wiresOf>, done: ReadonlyMap<Wire.Call, Node>): ReadonlyArray<Wire.Call> =>
   wires
@@ -226,7 +229,7 @@ export const accepted = (node: Node, need: Need, value: unknown): unknown => {
 
 const isKind = (field: Step.Field): field is Artifact.Kind<unknown> => tag(field) === "ArtifactKind"
 const isRecord = (field: Step.Field): field is Artifact.RecordOf<unknown> => tag(field) === "ArtifactRecord"
-const isSource = (field: Step.Field): boolean => tag(field) === "Source"
+const isSource = (field: Step.Field): field is Source.Source => tag(field) === "Source"
 const isSeed = (field: Step.Field): boolean => tag(field) === "SeedFromRun"
 const tag = (field: Step.Field): unknown => (field as { _tag?: unknown })._tag
 
@@ -299,8 +302,10 @@ const checkNames = (call: Wire.Call): void => {
       throw invalid(call.step, name, "a value", "nothing")
     }
     if (value !== undefined && isSource(field) && (typeof value !== "string" || value === "" || value.includes("\0"))) {
-      throw invalid(call.step, name, "the path of a file or folder", describe(value))
+      const expected = field.form === "address" ? "an address" : "the path of a file or folder"
+      throw invalid(call.step, name, expected, describe(value))
     }
+    if (typeof value === "string" && isSource(field) && field.form === "address") field.check(value)
     if (value !== undefined && isSeed(field) && !Seed.isValue(value)) {
       throw invalid(call.step, name, `a seed, ${Seed.valueForm}`, describe(value))
     }

@@ -8,6 +8,7 @@ import { Cause, Clock, Deferred, Effect, Semaphore } from "effect"
 import * as Artifact from "./Artifact.ts"
 import { ArtifactStore } from "./ArtifactStore.ts"
 import type { StepResult } from "./ArtifactStore.ts"
+import type * as ContentKey from "./ContentKey.ts"
 import * as Dag from "./Dag.ts"
 import type { ArtifactBroken, JournalBroken, SourceUnreadable } from "./Errors.ts"
 import { StepFailed } from "./Errors.ts"
@@ -17,6 +18,7 @@ import * as Resolve from "./Resolve.ts"
 import { RunEvents } from "./RunEvent.ts"
 import { failure, Runner } from "./Runner.ts"
 import * as Seed from "./Seed.ts"
+import type * as Source from "./Source.ts"
 import * as Step from "./Step.ts"
 
 /** What became of one step. */
@@ -134,7 +136,7 @@ const compute = (
     const progress = yield* store.progress(decision.key)
     const cache = yield* store.cache
     const started = yield* Clock.currentTimeMillis
-    const inputs = yield* inputsOf(node, needed, setting)
+    const inputs = yield* inputsOf(node, needed, setting, decision.ingredients)
     const values = yield* runner.run({ step: node.step, label: node.label, inputs, scratch, progress, cache })
     const outputs: Record<string, Artifact.Reference> = {}
     for (const [name, kind] of Object.entries(Step.outputsOf(node.step))) {
@@ -166,6 +168,7 @@ const inputsOf = Effect.fnUntraced(function* (
   node: Dag.Node,
   needed: ReadonlyMap<Dag.Node, Resolve.References>,
   setting: Plan.Setting,
+  { sources }: ContentKey.Ingredients,
 ) {
   const store = yield* ArtifactStore
   const values = new Map<string, unknown>()
@@ -190,7 +193,11 @@ const inputsOf = Effect.fnUntraced(function* (
     } else if (values.has(name)) inputs[name] = values.get(name)
   }
   for (const [field, value] of Object.entries(node.parameters)) inputs[field] = Dag.parameter(node, field, value)
-  for (const [field, written] of Object.entries(node.sources)) inputs[field] = Resolve.locate(written, setting)
+  for (const [field, written] of Object.entries(node.sources)) {
+    const { form } = node.step.input[field] as Source.Source
+    // What the key was made of, and not what the address may stand for by now.
+    inputs[field] = form === "address" ? { pinned: sources[field]!, written } : Resolve.locate(written, setting)
+  }
   for (const [field, { value, path }] of Object.entries(Resolve.seeds(node, setting))) {
     inputs[field] = Seed.make(value, ...path)
   }

@@ -16,6 +16,7 @@ import * as WrittenSource from "./internal/WrittenSource.ts"
 import { Journal } from "./Journal.ts"
 import * as Resolve from "./Resolve.ts"
 import type { Runner } from "./Runner.ts"
+import * as Source from "./Source.ts"
 
 export type Decision =
   /** An equal key has a result. `sourceChanged`: but the code of the step's `run` is not what made it. */
@@ -52,7 +53,13 @@ export const why = (decision: Decision): string =>
     ? decision.why
     : decision.sourceChanged
       ? "nothing of its key changed, but its source did: raise its version, or run with --strict-code"
-      : "nothing changed"
+      : `nothing changed${reads(decision.result.ingredients)}`
+
+/** What addresses stood for, for the end of a reason. */
+const reads = ({ sources }: ContentKey.Ingredients): string => {
+  const pinned = Object.values(sources).filter(Source.isPinned)
+  return pinned.length === 0 ? "" : `; reads ${pinned.join(", ")}`
+}
 
 /** Hash of a step's `run` as written: what changed when somebody edits a step and forgets its version. */
 export const codeHash = (node: Dag.Node): string =>
@@ -89,9 +96,9 @@ export const reuse = (node: Dag.Node, key: string, result: StepResult): Decided 
 })
 
 const reason = (before: ContentKey.Ingredients | undefined, now: ContentKey.Ingredients): string => {
-  if (before === undefined) return "never ran in this pipeline"
+  if (before === undefined) return `never ran in this pipeline${reads(now)}`
   const differences = ContentKey.differences(before, now)
-  return differences.length === 0 ? "its result is no longer in the store" : differences.join("; ")
+  return differences.length === 0 ? `its result is no longer in the store${reads(now)}` : differences.join("; ")
 }
 
 /** Decisions for every node, in the Dag's order. */

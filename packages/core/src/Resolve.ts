@@ -11,10 +11,12 @@ import * as Artifact from "./Artifact.ts"
 import type * as ContentKey from "./ContentKey.ts"
 import type * as Dag from "./Dag.ts"
 import { SourceUnreadable } from "./Errors.ts"
-import type { ArtifactBroken, StepFailed } from "./Errors.ts"
+import type { ArtifactBroken, PipelineInvalid, StepFailed } from "./Errors.ts"
+import type { Pipeline } from "./Pipeline.ts"
 import * as Problem from "./Problem.ts"
 import { Runner } from "./Runner.ts"
 import * as Source from "./Source.ts"
+import * as Wire from "./Wire.ts"
 
 /** The outputs of a finished step run by name. */
 export type References = Readonly<Record<string, Artifact.Reference>>
@@ -46,7 +48,11 @@ export const ingredients = Effect.fnUntraced(function* (
   const sources: Record<string, string> = {}
   for (const field of Object.keys(node.sources)) {
     const source = node.step.input[field] as Source.Source
-    sources[field] = yield* contentHash(source, locate(node.sources[field]!, setting), `${node.label}, ${field}`)
+    const written = node.sources[field]!
+    sources[field] =
+      source.form === "address"
+        ? yield* source.pin(written)
+        : yield* contentHash(source, locate(written, setting), `${node.label}, ${field}`)
   }
   return {
     step: node.step.name,
@@ -82,6 +88,35 @@ export const seeds = (node: Dag.Node, setting: Setting): ContentKey.Ingredients[
       .map(([name]) => [name, { value: node.seeds[name] ?? setting.seed, path: [node.step.name, name] }]),
   )
 
+/**
+ * Pins the addresses that forecasts may ask about, so that what they stand for can be looked at when the Dag is made.
+ * Steps that are wired only then are not among them.
+ */
+export const ahead = Effect.fnUntraced(function* (
+  pipeline: Pipeline,
+): Effect.fn.Return<void, SourceUnreadable | PipelineInvalid> {
+  const seen = new Set<Wire.Call>()
+  const left: Array<unknown> = Object.values(pipeline.outputs)
+  while (left.length > 0) {
+    const value = left.pop()
+    if (!Wire.isWire(value)) continue
+    const { call } = value
+    if (seen.has(call)) continue
+    seen.add(call)
+    if (call.later !== undefined) left.push(call.later.from)
+    for (const [name, argument] of Object.entries(call.arguments)) {
+      left.push(argument)
+      const field = call.step.input[name]
+      const tag = (field as { readonly _tag?: unknown } | undefined)?._tag
+      if (tag === "ArtifactRecord") left.push(...Object.values((argument ?? {}) as Readonly<Record<string, unknown>>))
+      if (tag !== "Source" || (field as Source.Source).form !== "address" || typeof argument !== "string") continue
+      const source = field as Source.Remote
+      yield* Effect.try({ try: () => source.check(argument), catch: (cause) => cause as PipelineInvalid })
+      yield* source.pin(argument)
+    }
+  }
+})
+
 export const locate = (written: string, setting: Setting): Source.Located => ({
   path: path.resolve(setting.folder, written),
   written,
@@ -91,7 +126,7 @@ export const locate = (written: string, setting: Setting): Source.Located => ({
  * SHA-256 of a file's bytes, or of the sorted names and hashes of every file below a folder (links are followed), or of
  * all files that a source of files stands for.
  */
-const contentHash = Effect.fnUntraced(function* (source: Source.Source, located: Source.Located, where: string) {
+const contentHash = Effect.fnUntraced(function* (source: Source.Local, located: Source.Located, where: string) {
   if (source.form === "files") {
     const files = yield* attempt(where, located, "folder", () => Source.shards(located))
     if (files.length === 0) {

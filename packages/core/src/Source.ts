@@ -1,11 +1,14 @@
 /**
- * Inputs that live outside the store: files or a folder named by the author. Their content, not their path, goes
- * into the key of the step that reads them. Relative paths are relative to the pipeline's file.
+ * Inputs that live outside the store, named by the author. Of files or a folder the content, not the path, goes into
+ * the key of the step that reads it; relative paths are relative to the pipeline's file. Of an address elsewhere it is
+ * what the address stands for when the step is decided on.
  */
 import { glob, readdir, stat } from "node:fs/promises"
 import * as path from "node:path"
+import type { Effect } from "effect"
+import type { SourceUnreadable } from "./Errors.ts"
 
-/** A resolved source, as a step's `run` receives it. */
+/** A resolved file or folder, as a step's `run` receives it. */
 export interface Located {
   /** Absolute path. */
   readonly path: string
@@ -13,17 +16,44 @@ export interface Located {
   readonly written: string
 }
 
-export interface Source {
+/** A resolved address, as a step's `run` receives it. */
+export interface Pinned {
+  /** The address of content that never changes: what the key says. */
+  readonly pinned: string
+  /** As the author wrote it. */
+  readonly written: string
+}
+
+export interface Local {
   readonly _tag: "Source"
   readonly form: "file" | "files" | "folder"
 }
 
+export interface Remote {
+  readonly _tag: "Source"
+  readonly form: "address"
+  /** Throws `PipelineInvalid` on what cannot be an address. */
+  readonly check: (written: string) => void
+  /**
+   * The address, with a scheme (`hf://…`), of what the written one stands for now. Equal ones stand for equal bytes, for
+   * ever: no content is looked at.
+   */
+  readonly pin: (written: string) => Effect.Effect<string, SourceUnreadable>
+}
+
+export type Source = Local | Remote
+
 /** One file. */
-export const file: Source = { _tag: "Source", form: "file" }
+export const file: Local = { _tag: "Source", form: "file" }
 /** One file, the files directly in a folder, or those that a glob such as `data/part-*.csv` names; see `shards`. */
-export const files: Source = { _tag: "Source", form: "files" }
+export const files: Local = { _tag: "Source", form: "files" }
 /** A folder: every file below it is part of the content. */
-export const folder: Source = { _tag: "Source", form: "folder" }
+export const folder: Local = { _tag: "Source", form: "folder" }
+/** Something elsewhere that an address names. */
+export const address = (how: Pick<Remote, "check" | "pin">): Remote => ({ _tag: "Source", form: "address", ...how })
+
+/** Whether what a key says of a source is a pinned address, and not the hash of content. */
+export const isPinned = (source: string): boolean => source.includes("://")
 
 /**
  * The files that a source of files stands for, in the order of the code units of their paths. Names that start with a dot

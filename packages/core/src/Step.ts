@@ -56,13 +56,15 @@ type Given<F> =
     ? T
     : F extends Artifact.RecordOf<infer T>
       ? { readonly [name: string]: T }
-      : F extends Source.Source
-        ? Source.Located
-        : F extends Seed.FromRun
-          ? Seed.Seed
-          : F extends Schema.Constraint
-            ? F["Type"]
-            : never
+      : F extends Source.Remote
+        ? Source.Pinned
+        : F extends Source.Local
+          ? Source.Located
+          : F extends Seed.FromRun
+            ? Seed.Seed
+            : F extends Schema.Constraint
+              ? F["Type"]
+              : never
 
 type MayBeOmitted<F> = F extends Seed.FromRun
   ? true
@@ -134,6 +136,7 @@ export interface Definition<I extends Fields, O extends Output> {
 export interface Known {
   /** Encoded, by field. */
   readonly parameters: Readonly<Record<string, unknown>>
+  /** The path of an address is the address. */
   readonly sources: Readonly<Record<string, Source.Located>>
   /** Forecasts of the steps that give the inputs, by field (`field.name` inside a record). */
   readonly inputs: Readonly<Record<string, unknown>>

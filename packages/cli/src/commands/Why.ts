@@ -5,6 +5,7 @@ import type { PipelineInvalid } from "@thaw/core/Errors"
 import { Journal } from "@thaw/core/Journal"
 import * as Plan from "@thaw/core/Plan"
 import * as Resolve from "@thaw/core/Resolve"
+import * as Source from "@thaw/core/Source"
 import { Effect, Layer } from "effect"
 import * as Arguments from "../Arguments.ts"
 import * as Home from "../Home.ts"
@@ -117,7 +118,7 @@ const compared = (
 const rows = (ingredients: ContentKey.Ingredients): Record<string, string> => ({
   version: ingredients.version,
   ...prefixed("parameter", ingredients.parameters, (value) => brief(JSON.stringify(value))),
-  ...prefixed("source", ingredients.sources, (hash) => hash.slice(0, 12)),
+  ...prefixed("source", ingredients.sources, (source) => (Source.isPinned(source) ? source : source.slice(0, 12))),
   ...prefixed("input", ingredients.inputs, (hash) => hash.slice(0, 12)),
   ...prefixed("seed", ingredients.seeds, ({ value }) => String(value)),
   ...prefixed("environment", ingredients.environment, (text) =>
