@@ -169,6 +169,7 @@ describe("doors", () => {
     ["onnxruntime-node", /^onnxruntime-(node|common|web)\b/, ["runners/Onnxruntime.ts"]],
     ["SQLite", /^(node:)?sqlite\b/, ["core/internal/RunDatabase.ts"]],
     ["the protobuf library", /^@bufbuild\//, ["onnx/ModelProto.ts"]],
+    ["the hub library", /^@huggingface\/hub\b/, ["hub/internal/HubLibrary.ts"]],
   ])("%s is imported in one file", (_, wanted, files) => {
     expect(importersOf(wanted)).toEqual(files)
   })

@@ -13,16 +13,17 @@
  * Files appear whole: they are written under another name, flushed and renamed. Processes may share the folder.
  */
 import { randomUUID } from "node:crypto"
+import { readFileSync } from "node:fs"
 import * as fs from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
-import { getRepoFolderName } from "@huggingface/hub"
 import { Effect } from "effect"
 import * as Address from "./Address.ts"
 import { CacheUnusable } from "./Errors.ts"
 import type { Settings } from "./Hub.ts"
+import * as HubLibrary from "./internal/HubLibrary.ts"
 
-export const folder = (settings: Settings, { kind, name }: Address.Repository): string =>
-  join(settings.cache, getRepoFolderName({ type: kind, name }))
+export const folder = (settings: Settings, at: Address.Repository): string =>
+  join(settings.cache, HubLibrary.folder(at))
 
 export const blob = (settings: Settings, at: Address.Repository, checksum: string): string =>
   join(folder(settings, at), "blobs", checksum)
@@ -144,6 +145,19 @@ export const link = (
       }),
     ),
   )
+}
+
+/** Text of a file as the cache has it at once, unverified: for looking ahead. Undefined where it is not there. */
+export const glimpse = (settings: Settings, address: Address.Address, path: string): string | undefined => {
+  try {
+    const { revision } = address
+    const commit = Address.isCommit(revision) ? revision : readFileSync(ref(settings, address), "utf8").trim()
+    return Address.isCommit(commit)
+      ? readFileSync(join(snapshot(settings, { ...address, commit }), path), "utf8")
+      : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Names of the files that a snapshot has, sorted, with `/` between folders. */

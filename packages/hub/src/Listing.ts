@@ -5,13 +5,13 @@
  * Every path becomes a place on disk and every checksum a file name, so both are judged before anything is done with
  * them.
  */
-import { listFiles } from "@huggingface/hub"
 import { Effect, Option, Schema } from "effect"
 import * as Address from "./Address.ts"
 import * as CacheFolder from "./CacheFolder.ts"
 import { HubBroken } from "./Errors.ts"
 import type { HubError } from "./Errors.ts"
 import { Hub } from "./Hub.ts"
+import * as HubLibrary from "./internal/HubLibrary.ts"
 import * as Refusal from "./Refusal.ts"
 import * as Requests from "./Requests.ts"
 
@@ -59,18 +59,10 @@ const byPath = (entries: ReadonlyArray<Entry>): Listing => new Map(entries.map((
 
 const fetched = Effect.fnUntraced(function* (at: Address.Pinned) {
   const settings = yield* Hub
-  const { kind, name, commit } = at
   const broken = (expected: string, got: string) => new HubBroken(Address.problem(at, expected, got))
   const found = yield* Requests.ask(settings, at, "the list of its files", async (fetch) => {
     const files: Array<unknown> = []
-    const repo = { type: kind, name } as const
-    for await (const entry of listFiles({
-      repo,
-      revision: commit,
-      recursive: true,
-      hubUrl: settings.endpoint,
-      fetch,
-    })) {
+    for await (const entry of HubLibrary.tree(settings, at, fetch)) {
       if (files.length >= mostFiles) throw broken(`at most ${mostFiles} files`, "more")
       if (entry.type === "directory" || entry.type === "unknown") continue
       if (entry.type !== "file") throw new TypeError("neither a file nor a folder")
@@ -79,7 +71,7 @@ const fetched = Effect.fnUntraced(function* (at: Address.Pinned) {
     return files
   }).pipe(
     Effect.catchTag("Refused", (refused) =>
-      Refusal.explain(settings, { ...at, revision: commit }, refused).pipe(
+      Refusal.explain(settings, { ...at, revision: at.commit }, refused).pipe(
         Effect.flatMap((error) => Effect.fail(error)),
       ),
     ),

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import * as Address from "./Address.ts"
 import { HubMissing } from "./Errors.ts"
 import type { Settings } from "./Hub.ts"
-import * as RepositoryInfo from "./internal/RepositoryInfo.ts"
+import * as HubLibrary from "./internal/HubLibrary.ts"
 import * as Requests from "./Requests.ts"
 
 /** How many repositories of an owner are looked at for a name that was meant. */
@@ -76,14 +76,14 @@ const revisions = (settings: Settings, at: Address.Repository): Effect.Effect<Re
 const meantInstead = Effect.fnUntraced(function* (settings: Settings, at: Address.Repository) {
   const other = { kind: at.kind === "model" ? "dataset" : "model", name: at.name } as const
   const isOther = yield* asking(settings, at, async (fetch) => {
-    await RepositoryInfo.commit(settings, other, "main", fetch)
+    await HubLibrary.commit(settings, other, "main", fetch)
     return true
   }).pipe(otherwise(false))
   if (isOther) return `There is a ${other.kind} of that name: ${Address.repository(other)}.`
   const [owner, name] = at.name.split("/")
   if (name === undefined) return undefined
   const names = yield* asking(settings, at, (fetch) =>
-    RepositoryInfo.namesOf(settings, at.kind, owner!, mostNames, fetch),
+    HubLibrary.namesOf(settings, at.kind, owner!, mostNames, fetch),
   ).pipe(otherwise<ReadonlyArray<string>>([]))
   const near = Problem.nearest(at.name, names)
   return near.length === 0 ? undefined : `Did you mean ${Problem.list(near)}?`

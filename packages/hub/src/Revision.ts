@@ -11,7 +11,7 @@ import * as CacheFolder from "./CacheFolder.ts"
 import { HubBroken } from "./Errors.ts"
 import type { HubError } from "./Errors.ts"
 import { Hub } from "./Hub.ts"
-import * as RepositoryInfo from "./internal/RepositoryInfo.ts"
+import * as HubLibrary from "./internal/HubLibrary.ts"
 import * as Refusal from "./Refusal.ts"
 import * as Requests from "./Requests.ts"
 
@@ -24,7 +24,7 @@ export const pin = Effect.fnUntraced(function* (address: Address.Address): Effec
 
   const wanted = `the commit of ${JSON.stringify(revision)}`
   const commit = yield* Requests.ask(settings, address, wanted, (fetch) =>
-    RepositoryInfo.commit(settings, address, revision, fetch),
+    HubLibrary.commit(settings, address, revision, fetch),
   ).pipe(
     Effect.catchTag("Refused", (refused) =>
       Refusal.explain(settings, address, refused).pipe(Effect.flatMap((error) => Effect.fail(error))),

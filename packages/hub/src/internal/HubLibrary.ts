@@ -1,6 +1,9 @@
-/** One way to ask the hub library about models and datasets, for which it has functions of two shapes. */
-import { datasetInfo, listDatasets, listModels, modelInfo } from "@huggingface/hub"
-import type { Repository } from "../Address.ts"
+/**
+ * The one door to the hub library, which has functions of two shapes for models and datasets. Everything goes through the
+ * `fetch` that is given.
+ */
+import { datasetInfo, getRepoFolderName, listDatasets, listFiles, listModels, modelInfo } from "@huggingface/hub"
+import type { Pinned, Repository } from "../Address.ts"
 import type { Settings } from "../Hub.ts"
 
 /** What the hub takes for the commit of a revision. Rejects where there is none. */
@@ -30,3 +33,10 @@ export const namesOf = async (
   for await (const { name } of kind === "model" ? listModels(params) : listDatasets(params)) names.push(name)
   return names.filter((name) => typeof name === "string")
 }
+
+/** All files and folders of a commit. */
+export const tree = ({ endpoint: hubUrl }: Settings, { kind, name, commit }: Pinned, fetch: typeof globalThis.fetch) =>
+  listFiles({ repo: { type: kind, name }, revision: commit, recursive: true, hubUrl, fetch })
+
+/** The repository's folder in a cache. */
+export const folder = ({ kind, name }: Repository): string => getRepoFolderName({ type: kind, name })
