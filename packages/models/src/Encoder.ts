@@ -1,71 +1,34 @@
-/** Steps that begin a pipeline's network: an encoder from a folder, or a new one with a tokenizer of its own. */
+/** Steps that begin a pipeline's network: an encoder from a folder or a hub, or a new one with a tokenizer of its own. */
 import { readFileSync } from "node:fs"
-import { readdir, readFile } from "node:fs/promises"
+import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import * as Artifact from "@thaw/core/Artifact"
 import * as Dataset from "@thaw/core/Dataset"
 import { SourceUnreadable } from "@thaw/core/Errors"
-import * as Problem from "@thaw/core/Problem"
 import * as Seed from "@thaw/core/Seed"
 import * as Source from "@thaw/core/Source"
 import * as Step from "@thaw/core/Step"
 import * as Safetensors from "@thaw/onnx/Safetensors"
 import { Effect, Schema } from "effect"
-import * as BertNormalizer from "./BertNormalizer.ts"
 import * as Checkpoint from "./Checkpoint.ts"
 import * as ConfigJson from "./ConfigJson.ts"
 import type { Dimensions } from "./Dimensions.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
 import type { EncoderInvalid } from "./Errors.ts"
+import * as EncoderFolder from "./EncoderFolder.ts"
 import * as Forecast from "./Forecast.ts"
+import * as HubEncoder from "./HubEncoder.ts"
 import { Bert } from "./encoders/Bert.ts"
 import * as Network from "./Network.ts"
 import * as Parameter from "./Parameter.ts"
 import * as Tokenizer from "./Tokenizer.ts"
-import * as UpstreamWeights from "./UpstreamWeights.ts"
-import * as WordPiece from "./WordPiece.ts"
 import * as WordPieceTrainer from "./WordPieceTrainer.ts"
 
 const untrained = { updates: {}, history: [] }
 
-/** A text file of the folder; undefined when it is not there. */
-const readOptional = (folder: Source.Located, names: ReadonlyArray<string>, name: string) =>
-  !names.includes(name)
-    ? Effect.succeed(undefined)
-    : Effect.tryPromise({
-        try: () => readFile(join(folder.path, name), "utf8"),
-        catch: (cause) => unreadable(`${folder.written}/${name}`, "a readable file", String(cause)),
-      })
-
-const unreadable = (where: string, expected: string, got: string, advice = "") =>
-  new SourceUnreadable({ where, expected, got, advice })
-
-/** Reads `tokenizer.json`, or makes one from the `vocab.txt` of an old folder. */
-const readTokenizer = Effect.fnUntraced(function* (folder: Source.Located, names: ReadonlyArray<string>) {
-  const config = yield* readOptional(folder, names, "tokenizer_config.json")
-  const json = yield* readOptional(folder, names, "tokenizer.json")
-  if (json !== undefined) return { json, config }
-  const vocabulary = yield* readOptional(folder, names, "vocab.txt")
-  if (vocabulary === undefined) {
-    return yield* unreadable(
-      folder.written,
-      "a tokenizer.json or a vocab.txt",
-      Problem.list(names) || "an empty folder",
-    )
-  }
-  const Casing = Schema.Struct({ do_lower_case: Schema.optionalKey(Schema.Boolean) })
-  const casing = Schema.decodeUnknownOption(Schema.fromJsonString(Casing))(config ?? "{}")
-  const lowercase = casing._tag === "None" || (casing.value.do_lower_case ?? true)
-  const made = yield* WordPiece.tokenizerJson(WordPiece.parseVocabulary(vocabulary), `${folder.written}/vocab.txt`, {
-    ...BertNormalizer.uncased,
-    lowercase,
-  })
-  return { json: made, config }
-})
-
 /**
- * An encoder from a folder in upstream's layout: `config.json`, `model.safetensors`, and `tokenizer.json` or
- * `vocab.txt`. Heads of the folder are left behind; a pooler is kept for new heads to start from.
+ * An encoder from a folder in upstream's layout: `config.json`, `model.safetensors` or its shards with their index, and
+ * `tokenizer.json` or `vocab.txt`. Heads of the folder are left behind; a pooler is kept for new heads to start from.
  */
 export const fromFolder = Step.make({
   name: "Encoder.fromFolder",
@@ -79,43 +42,27 @@ export const fromFolder = Step.make({
   run: Effect.fnUntraced(function* ({ path: folder }) {
     const names = yield* Effect.tryPromise({
       try: () => readdir(folder.path),
-      catch: (cause) => unreadable(folder.written, "a folder with an encoder", String(cause)),
+      catch: (cause) =>
+        new SourceUnreadable({
+          where: folder.written,
+          expected: "a folder with an encoder",
+          got: String(cause),
+          advice: "",
+        }),
     })
-    const config = yield* readOptional(folder, names, "config.json")
-    if (config === undefined || !names.includes("model.safetensors")) {
-      return yield* unreadable(
-        folder.written,
-        "config.json and model.safetensors",
-        Problem.list(names) || "an empty folder",
-        names.includes("pytorch_model.bin") ? "Convert pytorch_model.bin to safetensors first." : "",
-      )
-    }
-    const encoder = yield* EncoderConfig.parse(config, folder.written)
-    const texts = yield* readTokenizer(folder, names)
-    const tokenizer = yield* Tokenizer.fromJson(texts.json, texts.config, folder.written)
-    if (tokenizer.vocabularySize > encoder.dimensions.vocab) {
-      return yield* unreadable(
-        folder.written,
-        `a tokenizer of at most ${encoder.dimensions.vocab} tokens, as config.json says`,
-        `${tokenizer.vocabularySize}`,
-        "The tokenizer and the config may be of two different encoders.",
-      )
-    }
-    const weights = yield* UpstreamWeights.read(
-      join(folder.path, "model.safetensors"),
-      encoder,
-      `${folder.written}/model.safetensors`,
-    )
-    return {
-      config: encoder,
-      tokenizer: texts,
-      heads: {},
-      weights: Artifact.bytes(Safetensors.encode(weights)),
-      moments: undefined,
-      training: untrained,
-    }
+    return yield* EncoderFolder.read(folder, names)
   }),
 })
+
+/**
+ * `Encoder.fromHub("sentence-transformers/all-MiniLM-L6-v2", { revision: "main" })`: an encoder from a Hugging Face hub.
+ * Only the files that `fromFolder` reads are fetched, and checked. `revision` is a branch, a tag or a commit, `main`
+ * unless given; the commit it stands for decides what is kept (see `@thaw/hub/Revision`).
+ */
+export const fromHub = (repository: string, options: { readonly revision?: string } = {}) => {
+  const address = repository.startsWith("hf://") ? repository : `hf://${repository}`
+  return HubEncoder.fromHub({ from: options.revision === undefined ? address : `${address}@${options.revision}` })
+}
 
 /** What an author says of a new encoder. */
 interface Shape {

@@ -17,31 +17,40 @@ const canonical = (name: string, prefix: string): string => {
   return modern.startsWith(`${prefix}.`) ? modern : `${prefix}.${modern}`
 }
 
+/** A tensor's name as a file has it, and the file. */
+interface Place {
+  readonly name: string
+  readonly reader: Safetensors.Reader
+}
+
 /**
  * The encoder's tensors, and its pooler where the file has one, under the names of the family's parameters. Half-precision
  * tensors are widened.
  *
- * @param where how messages name the file
+ * @param paths one file, or the shards of one
+ * @param where how messages name it
  */
 export const read = Effect.fnUntraced(function* (
-  path: string,
+  paths: ReadonlyArray<string>,
   { family, dimensions }: EncoderConfig,
   where: string,
 ): Effect.fn.Return<Safetensors.Tensors, EncoderInvalid | SafetensorsBroken, Scope.Scope> {
-  const reader = yield* Safetensors.open(path)
-  const named = new Map<string, string>()
-  for (const name of reader.entries.keys()) {
-    const own = canonical(name, family.modelType)
-    const other = named.get(own)
-    if (other !== undefined) {
-      return yield* new EncoderInvalid({
-        where,
-        expected: `one tensor for ${own}`,
-        got: Problem.list([other, name]),
-        advice: "",
-      })
+  const named = new Map<string, Place>()
+  for (const path of paths) {
+    const reader = yield* Safetensors.open(path)
+    for (const name of reader.entries.keys()) {
+      const own = canonical(name, family.modelType)
+      const other = named.get(own)
+      if (other !== undefined) {
+        return yield* new EncoderInvalid({
+          where,
+          expected: `one tensor for ${own}`,
+          got: Problem.list([other.name, name]),
+          advice: "",
+        })
+      }
+      named.set(own, { name, reader })
     }
-    named.set(own, name)
   }
   const wanted = new Map(Network.parameters(family.network(dimensions)).map(({ name, shape }) => [name, shape]))
   const missing = [...wanted.keys()].filter((name) => !named.has(name))
@@ -59,7 +68,7 @@ export const read = Effect.fnUntraced(function* (
   }
   const tensors: Record<string, Tensor.Tensor> = {}
   for (const [name, shape] of wanted) {
-    const written = named.get(name) ?? name
+    const { name: written, reader } = named.get(name)!
     const tensor = yield* reader.read(written)
     if (tensor.dtype !== "float32" || tensor.shape.join() !== shape.join()) {
       return yield* new EncoderInvalid({

@@ -1,0 +1,106 @@
+/**
+ * An encoder as a folder in upstream's layout: `config.json`, weights (see `WeightFiles`), and `tokenizer.json` or
+ * `vocab.txt`. Heads of the folder are left behind; a pooler is kept for new heads to start from.
+ */
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import * as Artifact from "@thaw/core/Artifact"
+import { SourceUnreadable } from "@thaw/core/Errors"
+import * as Problem from "@thaw/core/Problem"
+import type * as Source from "@thaw/core/Source"
+import * as Safetensors from "@thaw/onnx/Safetensors"
+import { Effect, Schema } from "effect"
+import * as BertNormalizer from "./BertNormalizer.ts"
+import type * as Checkpoint from "./Checkpoint.ts"
+import * as EncoderConfig from "./EncoderConfig.ts"
+import * as Tokenizer from "./Tokenizer.ts"
+import * as UpstreamWeights from "./UpstreamWeights.ts"
+import * as WeightFiles from "./WeightFiles.ts"
+import * as WordPiece from "./WordPiece.ts"
+
+/** A text file of the folder; undefined when it is not there. */
+const readOptional = (folder: Source.Located, names: ReadonlyArray<string>, name: string) =>
+  names.includes(name) ? text(folder, name) : Effect.succeed(undefined)
+
+const text = (folder: Source.Located, name: string) =>
+  Effect.tryPromise({
+    try: () => readFile(join(folder.path, name), "utf8"),
+    catch: (cause) => unreadable(`${folder.written}/${name}`, "a readable file", String(cause)),
+  })
+
+const unreadable = (where: string, expected: string, got: string, advice = "") =>
+  new SourceUnreadable({ where, expected, got, advice })
+
+/** Reads `tokenizer.json`, or makes one from the `vocab.txt` of an old folder. */
+const readTokenizer = Effect.fnUntraced(function* (folder: Source.Located, names: ReadonlyArray<string>) {
+  const config = yield* readOptional(folder, names, "tokenizer_config.json")
+  const json = yield* readOptional(folder, names, "tokenizer.json")
+  if (json !== undefined) return { json, config }
+  const vocabulary = yield* readOptional(folder, names, "vocab.txt")
+  if (vocabulary === undefined) {
+    return yield* unreadable(
+      folder.written,
+      "a tokenizer.json or a vocab.txt",
+      Problem.list(names) || "an empty folder",
+    )
+  }
+  const Casing = Schema.Struct({ do_lower_case: Schema.optionalKey(Schema.Boolean) })
+  const casing = Schema.decodeUnknownOption(Schema.fromJsonString(Casing))(config ?? "{}")
+  const lowercase = casing._tag === "None" || (casing.value.do_lower_case ?? true)
+  const made = yield* WordPiece.tokenizerJson(WordPiece.parseVocabulary(vocabulary), `${folder.written}/vocab.txt`, {
+    ...BertNormalizer.uncased,
+    lowercase,
+  })
+  return { json: made, config }
+})
+
+/**
+ * The encoder, without heads.
+ *
+ * @param names of what is in the folder
+ */
+export const read = Effect.fnUntraced(function* (folder: Source.Located, names: ReadonlyArray<string>) {
+  const config = yield* readOptional(folder, names, "config.json")
+  if (config === undefined || !(names.includes(WeightFiles.whole) || names.includes(WeightFiles.index))) {
+    return yield* unreadable(
+      folder.written,
+      "config.json and model.safetensors",
+      Problem.list(names) || "an empty folder",
+      names.includes("pytorch_model.bin") ? "Convert pytorch_model.bin to safetensors first." : "",
+    )
+  }
+  const encoder = yield* EncoderConfig.parse(config, folder.written)
+  const texts = yield* readTokenizer(folder, names)
+  const tokenizer = yield* Tokenizer.fromJson(texts.json, texts.config, folder.written)
+  if (tokenizer.vocabularySize > encoder.dimensions.vocab) {
+    return yield* unreadable(
+      folder.written,
+      `a tokenizer of at most ${encoder.dimensions.vocab} tokens, as config.json says`,
+      `${tokenizer.vocabularySize}`,
+      "The tokenizer and the config may be of two different encoders.",
+    )
+  }
+  const files = yield* WeightFiles.of(folder.written, names, (name) => text(folder, name))
+  const weights = yield* UpstreamWeights.read(
+    files.map((name) => join(folder.path, name)),
+    encoder,
+    `${folder.written}/${files.length === 1 ? files[0] : WeightFiles.index}`,
+  )
+  return {
+    config: encoder,
+    tokenizer: texts,
+    heads: {},
+    weights: Artifact.bytes(Safetensors.encode(weights)),
+    moments: undefined,
+    training: { updates: {}, history: [] },
+  } satisfies Checkpoint.Checkpoint
+})
+
+/**
+ * Names of the files that `read` reads of a folder with these, weights aside: a tokenizer.json makes a vocab.txt
+ * superfluous.
+ */
+export const texts = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  ["config.json", "tokenizer_config.json", names.includes("tokenizer.json") ? "tokenizer.json" : "vocab.txt"].filter(
+    (name) => names.includes(name),
+  )
