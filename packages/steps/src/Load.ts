@@ -2,6 +2,7 @@
 export { arrow } from "./load/ArrowFile.ts"
 export { conll } from "./load/Conll.ts"
 export { csv } from "./load/Csv.ts"
+export { huggingFace } from "./load/HuggingFace.ts"
 export { jsonl } from "./load/Jsonl.ts"
 export { parquet } from "./load/Parquet.ts"
 export { rows } from "./load/Rows.ts"

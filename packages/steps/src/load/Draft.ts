@@ -46,16 +46,21 @@ const isFailure = (cause: unknown): cause is Failure =>
  *
  * Fails when a task is named twice, when there is no example, and on an example without words or without an id of its
  * own.
+ *
+ * @param shards the files, where they are known otherwise
  */
 export const examples = (
   source: Source.Located,
   format: Format,
   tasks: Dataset.Tasks,
+  shards: (
+    source: Source.Located,
+  ) => ReadonlyArray<Source.Located> | Promise<ReadonlyArray<Source.Located>> = Source.shards,
 ): Effect.Effect<Dataset.Examples, Failure> =>
   Effect.tryPromise({
     try: async (signal) => {
       requireOnce(source, tasks)
-      const files = await Source.shards(source)
+      const files = await shards(source)
       const normalisers = await normalisersOf(files, format, tasks.tags, signal)
       const collector = Dataset.collector(tasks)
       const identities = new Identities(collector)
