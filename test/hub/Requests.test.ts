@@ -3,7 +3,9 @@ import type { ServerResponse } from "node:http"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import path from "node:path"
-import { Redacted } from "effect"
+import * as Hub from "@thaw/hub/Hub"
+import * as Snapshot from "@thaw/hub/Snapshot"
+import { Effect, Redacted } from "effect"
 import { describe, expect, it } from "vitest"
 import * as FakeHub from "./fakeHub.ts"
 import * as World from "./world.ts"
@@ -127,6 +129,23 @@ describe("a connection that is cut", () => {
     expect(blobs(hub).filter((name) => !name.endsWith(".incomplete"))).toEqual([])
     const offline = await World.failure({ ...hub.settings, offline: true }, [parquet])
     expect(offline).toContain('expected "data/train.parquet" in the cache, got nothing')
+  })
+
+  it("may be cut by us: what is there is no file yet, and the next attempt goes on with it", async () => {
+    const hub = await FakeHub.start(World.dataset)
+    const stop = new AbortController()
+    hub.misbehaveOnce(/topsecret/, (response) => {
+      response.writeHead(206, { "content-range": `bytes 0-${World.large.length - 1}/${World.large.length}` })
+      response.write(World.large.subarray(0, 100_000), () => setTimeout(() => stop.abort(), 200))
+    })
+    const at = { kind: "dataset", name: "acme/moods", commit: World.first } as const
+    const wanted = Snapshot.files(at, [parquet]).pipe(Effect.provideService(Hub.Hub, hub.settings))
+    await expect(Effect.runPromise(wanted, { signal: stop.signal })).rejects.toThrow()
+    expect(blobs(hub).filter((name) => !name.endsWith(".incomplete"))).toEqual([])
+    const folder = await World.fetch(hub.settings, [parquet])
+    expect(World.read(folder, parquet)).toEqual(World.large)
+    expect(of(hub, "storage").map(({ headers }) => headers.range)[1]).toMatch(/^bytes=[1-9]/)
+    expect(blobs(hub)).toEqual([FakeHub.sha256(World.large)])
   })
 
   it("counts as cut when it goes silent", async () => {

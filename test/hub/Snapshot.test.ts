@@ -63,9 +63,16 @@ describe("files of a repository", () => {
     const offline = { ...hub.settings, offline: true }
     const found = await World.fetch(offline, ["config.json", "data/train.parquet"])
     expect(World.read(found, "data/train.parquet")).toEqual(World.large)
-    const at = { kind: "dataset", name: "acme/moods", commit: World.first } as const
-    expect(await World.run(offline, Snapshot.paths(at))).toEqual(["config.json", "data/train.parquet"])
     expect(hub.requests).toEqual([])
+    // Which files there are besides, nobody has asked yet.
+    const at = { kind: "dataset", name: "acme/moods", commit: World.first } as const
+    await expect(World.run(offline, Snapshot.paths(at))).rejects.toThrow(
+      "hf://datasets/acme/moods: expected the list of its files in the cache, got nothing, and HF_HUB_OFFLINE is set.",
+    )
+    expect(await World.run(hub.settings, Snapshot.paths(at))).toEqual(Object.keys(World.files).toSorted())
+    // From now on the copy has a checksum to hold.
+    await World.fetch(hub.settings, ["config.json"])
+    expect(World.read(found, "config.json").toString()).toBe(World.files["config.json"])
   })
 
   it("that are damaged in the cache are fetched again, and named where there is no network", async () => {

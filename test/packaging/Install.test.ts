@@ -10,7 +10,7 @@ import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 
 const root = path.resolve(import.meta.dirname, "../..")
-const packages = ["autodiff", "cli", "core", "models", "onnx", "runners", "steps"]
+const packages = ["autodiff", "cli", "core", "hub", "models", "onnx", "runners", "steps"]
 const minutes = 60_000
 
 /** What these tests read of a line of `--json`. */

@@ -159,23 +159,3 @@ export const glimpse = (settings: Settings, address: Address.Address, path: stri
     return undefined
   }
 }
-
-/** Names of the files that a snapshot has, sorted, with `/` between folders. */
-export const present = (
-  settings: Settings,
-  at: Address.Pinned,
-): Effect.Effect<ReadonlyArray<string>, CacheUnusable> => {
-  const root = snapshot(settings, at)
-  return attempt(root, async () => {
-    try {
-      const entries = await fs.readdir(root, { recursive: true, withFileTypes: true })
-      return entries
-        .filter((entry) => !entry.isDirectory())
-        .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
-        .sort()
-    } catch (cause) {
-      if (isGone(cause)) return []
-      throw cause
-    }
-  })
-}

@@ -9,7 +9,7 @@ import { Effect, Option, Schema } from "effect"
 import * as Address from "./Address.ts"
 import * as CacheFolder from "./CacheFolder.ts"
 import { HubBroken } from "./Errors.ts"
-import type { HubError } from "./Errors.ts"
+import type { CacheUnusable, HubError } from "./Errors.ts"
 import { Hub } from "./Hub.ts"
 import * as HubLibrary from "./internal/HubLibrary.ts"
 import * as Refusal from "./Refusal.ts"
@@ -46,13 +46,20 @@ export const isBelow = (path: string): boolean =>
 
 /** The kept listing, else the hub's. */
 export const of = Effect.fnUntraced(function* (at: Address.Pinned): Effect.fn.Return<Listing, HubError> {
+  const known = yield* kept(at)
+  if (known !== undefined) return known
   const settings = yield* Hub
-  const place = CacheFolder.listing(settings, at)
-  const kept = Schema.decodeUnknownOption(Kept)(yield* CacheFolder.text(place))
-  if (Option.isSome(kept)) return byPath(kept.value)
   const entries = yield* fetched(at)
-  yield* CacheFolder.writeText(settings, at, place, Schema.encodeSync(Kept)(entries))
+  yield* CacheFolder.writeText(settings, at, CacheFolder.listing(settings, at), Schema.encodeSync(Kept)(entries))
   return byPath(entries)
+})
+
+/** The listing that the cache has. One that cannot be read counts as none. */
+export const kept = Effect.fnUntraced(function* (
+  at: Address.Pinned,
+): Effect.fn.Return<Listing | undefined, CacheUnusable> {
+  const text = yield* CacheFolder.text(CacheFolder.listing(yield* Hub, at))
+  return Option.getOrUndefined(Option.map(Schema.decodeUnknownOption(Kept)(text), byPath))
 })
 
 const byPath = (entries: ReadonlyArray<Entry>): Listing => new Map(entries.map((entry) => [entry.path, entry]))

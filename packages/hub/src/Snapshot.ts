@@ -23,22 +23,11 @@ const reportEveryMillis = 250
 export type Report = (doneBytes: number, ofBytes: number) => Effect.Effect<void>
 
 /**
- * Paths of the repository's files. Without a network and a listing they are those that some tool has put into the cache.
+ * Paths of all files of the commit, sorted. What happens to be in the cache is never taken for all of them: then the
+ * same commit would not mean the same files.
  */
-export const paths = Effect.fnUntraced(function* (
-  at: Address.Pinned,
-): Effect.fn.Return<ReadonlyArray<string>, HubError> {
-  const settings = yield* Hub
-  return yield* Listing.of(at).pipe(
-    Effect.map((listing) => [...listing.keys()].sort()),
-    Effect.catchTag("HubUnreachable", (error) =>
-      Effect.gen(function* () {
-        const present = yield* CacheFolder.present(settings, at)
-        return present.length > 0 ? present : yield* error
-      }),
-    ),
-  )
-})
+export const paths = (at: Address.Pinned): Effect.Effect<ReadonlyArray<string>, HubError> =>
+  Effect.map(Listing.of(at), (listing) => [...listing.keys()].sort())
 
 /** Makes sure of the files and gives the folder they lie in, as the repository names them. */
 export const files = Effect.fnUntraced(function* (
@@ -74,14 +63,18 @@ export const files = Effect.fnUntraced(function* (
   return CacheFolder.snapshot(settings, at)
 })
 
-/** Whether the file is in the cache, unharmed. Another tool's copy without a name of its own is taken as it is. */
+/**
+ * Whether the file is in the cache, unharmed. Its checksum is in the listing, or is its blob's name where another tool
+ * fetched it; only such a tool's copy on a file system without links is taken as it is.
+ */
 const isThere = Effect.fnUntraced(function* (at: Address.Pinned, path: string) {
   const settings = yield* Hub
   const behind = Listing.isBelow(path) ? yield* CacheFolder.behind(settings, at, path) : undefined
   if (behind === undefined) return false
-  const { checksum } = behind
-  if (checksum === undefined) return true
-  return yield* CacheFolder.attempt(behind.path, () => Checksum.holds(behind.path, checksum))
+  const checksum = (yield* Listing.kept(at))?.get(path)?.checksum ?? behind.checksum
+  return (
+    checksum === undefined || (yield* CacheFolder.attempt(behind.path, () => Checksum.holds(behind.path, checksum)))
+  )
 })
 
 const entriesOf = Effect.fnUntraced(function* (at: Address.Pinned, wanted: ReadonlyArray<string>) {

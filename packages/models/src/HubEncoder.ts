@@ -20,7 +20,8 @@ import * as WeightFiles from "./WeightFiles.ts"
 
 const pin = Effect.fnUntraced(function* (address: Address.Address) {
   const at = yield* Revision.pin(address)
-  yield* Snapshot.files(at, ["config.json"])
+  // A commit that is written out needs no network to be known; without one nothing is foreseen.
+  yield* Snapshot.files(at, ["config.json"]).pipe(Effect.catchTag("HubUnreachable", () => Effect.void))
   return at
 })
 
