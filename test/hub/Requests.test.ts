@@ -140,7 +140,7 @@ describe("a connection that is cut", () => {
     })
     const at = { kind: "dataset", name: "acme/moods", commit: World.first } as const
     const wanted = Snapshot.files(at, [parquet]).pipe(Effect.provideService(Hub.Hub, hub.settings))
-    await expect(Effect.runPromise(wanted, { signal: stop.signal })).rejects.toThrow()
+    await expect(Effect.runPromise(wanted, { signal: stop.signal })).rejects.toThrow(/interrupted/)
     expect(blobs(hub).filter((name) => !name.endsWith(".incomplete"))).toEqual([])
     const folder = await World.fetch(hub.settings, [parquet])
     expect(World.read(folder, parquet)).toEqual(World.large)
