@@ -43,15 +43,19 @@ describe("gradual unfreezing", () => {
   const rateOf = (group: Group.Group, at: number) =>
     LearningRate.at(learningRate, at, golden.phaseUpdates) * golden.decay ** (4 - Group.depth(group, 2))
 
-  it("has PyTorch's curve over four phases with rates of their own per group and update", async () => {
+  const plan = async () => {
     const batches = await Golden.batchesOf("bert")
-    const phases = golden.phases.map((trainable, phase) => ({
+    return golden.phases.map((trainable, phase) => ({
       trainable,
       updates: Array.from({ length: golden.phaseUpdates }, (_, at) => ({
         microBatches: [batches[phase * golden.phaseUpdates + at]!],
         rates: Object.fromEntries(trainable.map((group) => [group, rateOf(group, at)])),
       })),
     }))
+  }
+
+  it("has PyTorch's curve over four phases with rates of their own per group and update", async () => {
+    const phases = await plan()
     for (const [at, { rates }] of phases.flatMap(({ updates }) => updates).entries()) {
       for (const [group, expected] of Object.entries(golden.updates[at]!.rates)) {
         expect(rates[group]).toBeCloseTo(expected, 12)
@@ -67,6 +71,18 @@ describe("gradual unfreezing", () => {
     }
     // A block that begins in the third phase has its own count: its first step is as bias-corrected as any first step.
     expect(golden.counts).toMatchObject({ embeddings: 12, "block.0": 24, "block.1": 36 })
+  })
+
+  it("would be far from PyTorch if a late block's bias correction went on from the updates before it", async () => {
+    const phases = (await plan()).map((phase, at) => ({
+      ...phase,
+      counts: Object.fromEntries(phase.trainable.map((group) => [group, at * golden.phaseUpdates])),
+    }))
+    const { weights } = await Techniques.train(golden, phases)
+    const final = await Golden.weightsOf("bert", "gradual")
+    const late = Object.keys(final).filter((name) => name.includes("layer.0.") || name.includes("embeddings."))
+    expect(late.length).toBeGreaterThan(3)
+    for (const name of late) expect(largestDifference(weights[name]!, final[name]!), name).toBeGreaterThan(1e-4)
   })
 })
 
@@ -190,6 +206,26 @@ describe("accumulation", () => {
 })
 
 describe("decay toward the start (L2-SP)", () => {
+  const golden = Techniques.goldenOf("l2sp")
+  const trained = async (settings: Partial<TrainingModel.Phase>) => {
+    const batches = (await Golden.batchesOf("bert")).slice(0, golden.updates.length)
+    const updates = batches.map((batch) => ({ microBatches: [batch], rates: everywhere }))
+    return Techniques.train(golden, [{ trainable: Techniques.all, settings, updates }])
+  }
+
+  it("has the curve of PyTorch's AdamW whose parameters are the offsets from the start", async () => {
+    await expectGolden("l2sp", await trained({ l2sp: golden.l2sp }), 2e-5)
+  })
+
+  it("is far from what training gives without it", async () => {
+    const [free, final] = [await trained({}), await Golden.weightsOf("bert", "l2sp")]
+    const encoder = Object.keys(final).filter((name) => name.startsWith("bert."))
+    expect(encoder.length).toBeGreaterThan(5)
+    for (const name of encoder) {
+      expect(largestDifference(free.weights[name]!, final[name]!), name).toBeGreaterThan(2e-4)
+    }
+  })
+
   const [rates, l2sp] = [2e-3, 50]
 
   /** Weights after one update, with `start.*` as far from the weights as `distance`. */

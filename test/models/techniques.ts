@@ -10,7 +10,7 @@ import * as SessionProcess from "@thaw/runners/SessionProcess"
 import { Effect } from "effect"
 import * as Golden from "./golden.ts"
 
-export type Run = "gradual" | "frozenHead" | "labelSmoothing" | "accumulation"
+export type Run = "gradual" | "frozenHead" | "labelSmoothing" | "l2sp" | "accumulation"
 export type Feeds = Readonly<Record<string, Tensor.Tensor>>
 
 export interface UpdateFigures {
@@ -28,6 +28,8 @@ export interface GoldenRun {
   readonly updates: ReadonlyArray<UpdateFigures & { readonly rates: Readonly<Record<Group.Group, number>> }>
   /** Of `labelSmoothing`, by task. */
   readonly labelSmoothing: Readonly<Record<string, number>>
+  /** Of `l2sp`. */
+  readonly l2sp: number
   /** Of `gradual`: groups that train in each phase, and the learning rate. */
   readonly phases: ReadonlyArray<ReadonlyArray<Group.Group>>
   readonly phaseUpdates: number
@@ -45,6 +47,8 @@ export const all: ReadonlyArray<Group.Group> = ["embeddings", "block.0", "block.
 export interface PhasePlan {
   readonly trainable: ReadonlyArray<Group.Group>
   readonly settings?: Partial<TrainingModel.Phase>
+  /** Counts that the phase starts with, in place of those of the phases before. */
+  readonly counts?: Readonly<Record<Group.Group, number>>
   /** Each update's micro-batches and the rates of its groups. */
   readonly updates: ReadonlyArray<{
     readonly microBatches: ReadonlyArray<Feeds>
@@ -76,7 +80,8 @@ export const train = (
     yield* device.put(TrainingModel.freshAccumulators(parameters))
     const counts: Record<Group.Group, number> = {}
     const updates: Array<UpdateFigures> = []
-    for (const { trainable, settings, updates: planned } of phases) {
+    for (const { trainable, settings, counts: begun = {}, updates: planned } of phases) {
+      Object.assign(counts, begun)
       const plan = {
         ...shared,
         trainable,

@@ -190,6 +190,68 @@ describe("what scores decide in a phase", () => {
     expect(bests).toEqual(["best-10"])
   })
 
+  describe("follows scripted scores, of the mean and of a task, in a phase and over phases", () => {
+    const scripts = [
+      {
+        name: "slow gains below minDelta",
+        scores: [0.5, 0.53125, 0.5625, 0.59375, 0.9],
+        minDelta: 0.125,
+        stopsAt: 4,
+        restores: 4,
+      },
+      { name: "NaN", scores: [Number.NaN, 0.5, Number.NaN, 0.25, Number.NaN, 0.9], stopsAt: 5, restores: 2 },
+      { name: "ties", scores: [0.25, 0.5, 0.5, 0.5, 0.5, 0.9], stopsAt: 5, restores: 2 },
+      { name: "a plateau and then a gain", scores: [0.5, 0.5, 0.5, 0.75, 0.5, 0.5, 0.5], stopsAt: 7, restores: 4 },
+      { name: "no stop at all", scores: [0.25, 0.5, 0.75, 0.5], stopsAt: undefined, restores: 3 },
+    ]
+    const cases = scripts.flatMap((script) =>
+      (["aggregate", "perTask"] as const).flatMap((tasks) => [
+        { ...script, tasks, scope: "phase" as const, cut: script.scores.length },
+        // Over two phases, cut after every evaluation.
+        ...script.scores.slice(1).map((_, at) => ({ ...script, tasks, scope: "run" as const, cut: at + 1 })),
+      ]),
+    )
+
+    it.each(cases)("$name: $tasks, per $scope, first phase of $cut evaluations", (script) => {
+      const { scores, tasks, scope, cut, minDelta = 0, stopsAt, restores } = script
+      const told = { length: { epochs: 9 }, earlyStopping: { minDelta, patience: 3, tasks, scope } }
+      const watches = Verdict.watches(told, drawn)
+      const watch = watches[0]!
+      /** Both tasks' scores have the script's mean; or a follows it, and b gains for ever. */
+      const pair = (score: number, at: number) =>
+        tasks === "aggregate" ? [score + 0.125, score - 0.125] : [score, 0.001 * at]
+      const over = (progress: Progress.Progress) =>
+        tasks === "aggregate"
+          ? Verdict.isOver(watches, drawn, progress)
+          : EarlyStopping.isOver(watch, progress.watching[watch.name] ?? EarlyStopping.initial)
+      let carried: Progress.Progress["watching"] = {}
+      let stoppedAt: number | undefined
+      /** The evaluation whose weights are given in the end, over all phases. */
+      let best: number | undefined
+      let seen = 0
+      for (const part of [scores.slice(0, cut), scores.slice(cut)]) {
+        let progress = Progress.start({}, carried, [])
+        const before = seen
+        for (const [at, score] of part.entries()) {
+          if (over(progress)) break
+          const [a, b] = pair(score, before + at)
+          const now = { ...progress, update: at + 1 }
+          progress = Effect.runSync(
+            Verdict.after(told, watches, drawn, now, [scored("a", a!), scored("b", b!)], "phase"),
+          ).progress
+          seen++
+          if (stoppedAt === undefined && over(progress)) stoppedAt = seen
+        }
+        const update = Verdict.bestOf(watch, progress)
+        if (update > 0) best = before + update
+        carried = Object.fromEntries(
+          Object.entries(progress.watching).map(([name, state]) => [name, EarlyStopping.carried(state)]),
+        )
+      }
+      expect({ stoppedAt, best }).toEqual({ stoppedAt: stopsAt, best: restores })
+    })
+  })
+
   it("refuses a metric that evaluation does not report", () => {
     const told = { length: { epochs: 9 }, earlyStopping: { ...early("aggregate"), metric: "macroF" } }
     expect(() => judge(told, [[0.5, 0.5]])).toThrow(
