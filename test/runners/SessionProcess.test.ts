@@ -62,6 +62,58 @@ const openWithPid = Effect.gen(function* () {
 const withoutProc = process.platform !== "linux"
 
 describe("a device in a process of its own", () => {
+  it("keeps what came with another tensor, when that one is dropped or replaced", () =>
+    run(
+      Effect.gen(function* () {
+        const device = yield* open
+        yield* device.put({ a: vector(1, 2), b: vector(3, 4), c: vector(5, 6) })
+        yield* device.drop(["a"])
+        yield* device.put({ b: vector(7) })
+        expect(numbers((yield* device.take(["c"]))["c"])).toEqual([5, 6])
+        const file = join(folder, "together.safetensors")
+        yield* device.save(file, { x: "b", y: "c" })
+        yield* device.load(file)
+        rmSync(file)
+        yield* device.drop(["x"])
+        expect(numbers((yield* device.take(["y"]))["y"])).toEqual([5, 6])
+      }),
+    ))
+
+  it.skipIf(withoutProc)("does not pile up what updates have replaced", () =>
+    run(
+      Effect.gen(function* () {
+        const device = yield* open
+        const size = 2 ** 22
+        const x = Value.input("x", "float32", [size])
+        const session = yield* device.session(Graph.make({ name: "more", outputs: { y: Op.Add(x, 1) } }))
+        yield* device.put({ state: Tensor.float32([size], new Float32Array(size)) })
+        const update = session.run({ resident: { x: "state" }, keep: { y: "state" } })
+        yield* update
+        const before = yield* device.peakBytes
+        for (let at = 0; at < 20; at++) yield* update
+        expect((yield* device.peakBytes) - before).toBeLessThan(3 * 4 * size)
+      }),
+    ),
+  )
+
+  it.skipIf(withoutProc)("tells the most memory that its process ever had, which does not fall", () =>
+    run(
+      Effect.gen(function* () {
+        const { device, pid } = yield* openWithPid
+        const before = yield* device.peakBytes
+        const size = 2 ** 24
+        yield* device.put({ large: Tensor.float32([size], new Float32Array(size).fill(1)) })
+        const after = yield* device.peakBytes
+        expect(after - before).toBeGreaterThan(4 * size)
+        yield* device.drop(["large"])
+        expect(yield* device.peakBytes).toBeGreaterThanOrEqual(after)
+        // The kernel's own record, in kB.
+        const record = Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1])
+        expect((yield* device.peakBytes) / (1024 * record)).toBeCloseTo(1, 2)
+      }),
+    ),
+  )
+
   it("keeps state across runs: an update may read and replace the same names", () =>
     run(
       Effect.gen(function* () {

@@ -40,6 +40,8 @@ export interface Device {
     names: Readonly<Record<string, string>>,
     metadata?: Readonly<Record<string, string>>,
   ) => Effect.Effect<void, SessionFailed>
+  /** The most memory that the device has taken since it was opened, in bytes: all of its process. */
+  readonly peakBytes: Effect.Effect<number, SessionFailed>
   readonly session: (graph: Graph | Model) => Effect.Effect<Session, SessionFailed, Scope.Scope>
 }
 

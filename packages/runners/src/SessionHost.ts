@@ -15,9 +15,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Environment from "./Environment.ts"
 import * as Onnxruntime from "./Onnxruntime.ts"
+import * as PeakMemory from "./PeakMemory.ts"
+import * as Residents from "./Residents.ts"
 import type { Answers, Request, RequestOf } from "./SessionProtocol.ts"
 
 export interface Host {
+  /** What an answer holds may share memory with residents: it is to be used before the next request. */
   readonly answer: <Tag extends Request["_tag"]>(request: RequestOf<Tag>) => Promise<Answers[Tag]>
   /** Frees all tensors, then all sessions. */
   readonly close: () => Promise<void>
@@ -28,16 +31,14 @@ interface Live {
   readonly native: Onnxruntime.NativeSession
 }
 
-type Residents = Map<string, Onnxruntime.NativeTensor>
 type Handlers = { readonly [Tag in Request["_tag"]]: (request: RequestOf<Tag>) => Answers[Tag] | Promise<Answers[Tag]> }
 
 export const make = (options: Onnxruntime.Options): Host => {
-  const residents: Residents = new Map()
+  const residents = Residents.make()
   const sessions = new Map<number, Live>()
 
   const close = async () => {
     // On devices with memory of their own, freeing a tensor after its session is a crash.
-    for (const native of residents.values()) native.dispose()
     residents.clear()
     for (const { native } of sessions.values()) await native.release()
     sessions.clear()
@@ -72,6 +73,7 @@ export const make = (options: Onnxruntime.Options): Host => {
       }
       return runEffect(Safetensors.write(file, tensors, metadata))
     },
+    PeakBytes: () => PeakMemory.bytes(),
     Create: async ({ session, name, model }) => {
       const native = await attempt(placeOf(name), "a graph that onnxruntime can run", () =>
         Onnxruntime.create(model, options),
@@ -121,7 +123,7 @@ const isProblem = (cause: unknown): cause is Problem.Problem =>
 
 const run = async (
   { name, native }: Live,
-  residents: Residents,
+  residents: Residents.Residents,
   { feeds, resident: fromResidents, keep, fetch }: RequestOf<"Run">,
 ): Promise<Readonly<Record<string, Tensor.Tensor>>> => {
   const where = placeOf(name)
@@ -155,11 +157,11 @@ const run = async (
   return Object.fromEntries(fetch.map((output) => [output, Onnxruntime.fromNative(results[output]!)]))
 }
 
-const resident = (residents: Residents, name: string, where: string): Onnxruntime.NativeTensor => {
+const resident = (residents: Residents.Residents, name: string, where: string): Onnxruntime.NativeTensor => {
   const found = residents.get(name)
   if (found === undefined) {
-    const got = `${JSON.stringify(name)} of ${residents.size}`
-    throw fail(where, "a resident tensor", got, Problem.suggestion(name, residents.keys()))
+    const got = `${JSON.stringify(name)} of ${residents.size()}`
+    throw fail(where, "a resident tensor", got, Problem.suggestion(name, residents.names()))
   }
   return found
 }

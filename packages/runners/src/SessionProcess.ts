@@ -132,6 +132,7 @@ const device = ({ ask }: Connection): Device => {
     drop: (names) => ask<"Drop">({ _tag: "Drop", names }),
     digest: (names) => ask<"Digest">({ _tag: "Digest", names }),
     save: (file, names, metadata) => ask<"Save">({ _tag: "Save", file, names, metadata }),
+    peakBytes: ask<"PeakBytes">({ _tag: "PeakBytes" }),
     session: (graph) =>
       Effect.acquireRelease(
         Effect.suspend(() => {

@@ -21,6 +21,7 @@ export type Request =
   | { readonly _tag: "Drop"; readonly names: ReadonlyArray<string> }
   | { readonly _tag: "Digest"; readonly names: ReadonlyArray<string> }
   | { readonly _tag: "Save"; readonly file: string; readonly names: Names; readonly metadata: Names | undefined }
+  | { readonly _tag: "PeakBytes" }
   /** The parent numbers its sessions; `name` is the graph's, for messages. */
   | { readonly _tag: "Create"; readonly session: number; readonly name: string; readonly model: Uint8Array }
   | {
@@ -45,6 +46,7 @@ export interface Answers {
   readonly Drop: void
   readonly Digest: Names
   readonly Save: void
+  readonly PeakBytes: number
   readonly Create: void
   readonly Run: Tensors
   readonly Release: void
