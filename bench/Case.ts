@@ -13,8 +13,10 @@ export interface Report {
   readonly ratios: ReadonlyArray<Ratio>
 }
 
-/** Their time over ours, round by round: above 1 Thaw is faster. */
+/** Theirs over ours, round by round. */
 export interface Ratio extends Timed.Spread {
   readonly against: string
   readonly runs: number
+  /** What it says above 1: that Thaw is faster, unless told. */
+  readonly above?: string
 }

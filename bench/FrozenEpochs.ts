@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { RunEvents } from "@thaw/core/RunEvent"
 import * as Seed from "@thaw/core/Seed"
 import { Sessions } from "@thaw/onnx/Session"
+import type * as Tensor from "@thaw/onnx/Tensor"
 import * as Batch from "@thaw/steps/Batch"
 import * as Boundary from "@thaw/steps/training/Boundary"
 import * as Updates from "@thaw/steps/training/Updates"
@@ -27,6 +28,8 @@ export interface Times {
   readonly seconds: number
   /** Of each epoch; what comes before the first update belongs to none. */
   readonly epochs: ReadonlyArray<number>
+  /** The most memory that the session process had. */
+  readonly peakBytes: number
 }
 
 const folder = Effect.acquireRelease(
@@ -41,7 +44,9 @@ export const run = Effect.fnUntraced(
     const { hidden, heads: headCount } = workload
     const examples = examplesOf(subject, options)
     const device = yield* (yield* Sessions).open
-    for (const [name, tensor] of Object.entries(subject.state)) yield* device.put({ [name]: tensor })
+    for (const [name, tensor] of Object.entries({ ...frozenOf(subject), ...subject.state })) {
+      yield* device.put({ [name]: tensor })
+    }
     const path = yield* folder
     const heads = Workload.heads
     const shuffle = Seed.stream(Seed.make(7, "bench"), "epochs")
@@ -74,11 +79,19 @@ export const run = Effect.fnUntraced(
         }
       }),
     )
-    return { seconds, epochs: times } satisfies Times
+    return { seconds, epochs: times, peakBytes: yield* device.peakBytes } satisfies Times
   },
   Effect.scoped,
   Effect.provideService(RunEvents, { emit: () => Effect.void }),
 )
+
+/** Frozen weights, which a phase holds for evaluation too. */
+const frozenOf = ({ model, update }: Workload.Subject): Readonly<Record<string, Tensor.Tensor>> =>
+  Object.fromEntries(
+    [...(model.prefix?.initializers ?? []), ...update.graph.initializers].flatMap(({ name, tensor, anonymous }) =>
+      anonymous ? [] : [[name, tensor] as const],
+    ),
+  )
 
 /** The examples of the workload's first batches. */
 const examplesOf = (subject: Workload.Subject, { workload, batches }: Options): ReadonlyArray<Batch.EncodedExample> =>

@@ -11,6 +11,7 @@ import { full6x384 } from "./cases/Full6x384.ts"
 import { halfFrozen6x384 } from "./cases/HalfFrozen6x384.ts"
 import { halfFrozenEpochs6x384 } from "./cases/HalfFrozenEpochs6x384.ts"
 import { headsOnly6x384 } from "./cases/HeadsOnly6x384.ts"
+import { memory6x384 } from "./cases/Memory6x384.ts"
 import { phaseStart6x384 } from "./cases/PhaseStart6x384.ts"
 import { tiny } from "./cases/Tiny.ts"
 import { tokenBudget } from "./cases/TokenBudget.ts"
@@ -22,6 +23,7 @@ const cases: ReadonlyArray<Case> = [
   full2x128,
   headsOnly6x384,
   halfFrozenEpochs6x384,
+  memory6x384,
   phaseStart6x384,
   tokenisation,
   tokenBudget,
@@ -47,9 +49,9 @@ for (const { name, run } of chosen) {
   const { notes, ratios } = await Effect.runPromise(run)
   for (const note of notes) console.log(`  ${note}`)
   for (const ratio of ratios) {
-    const { against, median, min, max, runs } = ratio
+    const { against, median, min, max, runs, above = "Thaw is faster" } = ratio
     console.log(
-      `  ${median.toFixed(2)} × ${against} (${min.toFixed(2)} to ${max.toFixed(2)} in ${runs} rounds; above 1 Thaw is faster)`,
+      `  ${median.toFixed(2)} × ${against} (${min.toFixed(2)} to ${max.toFixed(2)} in ${runs} rounds; above 1 ${above})`,
     )
     measured.push({ case: name, against, median, min, max, runs })
   }

@@ -239,23 +239,29 @@ describe("work and cache", () => {
     expect(none!.cost.cache).toBe("recomputed")
   })
 
-  it("are three forwards where a block trains, and one for each example where it is kept below", () => {
-    // Products with four 16 × 16 and two 16 × 32 matrices, and attention of 12 tokens with each other.
-    const forward = 12 * 2 * (4 * 16 * 16 + 2 * 16 * 32) + 4 * 12 * 12 * 16
-    const head = 6 * inHead
+  it("are the products of forward and back, and one forward for each example where it is kept below", () => {
+    // A batch of 8 examples, 12 tokens each, goes through two blocks of 16 numbers, intermediate 32, and two heads.
+    const [rows, draws] = [8 * 12, 8 * 12]
+    const linear = 2 * (4 * 16 * 16 + 2 * 16 * 32)
+    const attention = 2 * 2 * 12 * 16
+    const head = 2 * 16 * 2
+    const types = 2 * 2 * 16
+    // Back is twice forward, but the lowest block's queries, keys and values pass no gradient on.
+    const ends = 2 * 3 * 16 * 16
+    // Over pooled vectors that are kept, heads pass none on either.
     const work = (freeze: Freeze.FreezePlan) => valueOf(known({ freeze, epochs: 3 })[0]!.cost.work)
-    // 32 labels in batches of 8: 4 updates an epoch.
-    const draws = 3 * 4 * 8
-    const optimizer = (parameters: number) => 16 * 3 * 4 * parameters
-    expect(work(Freeze.belowBlock(0))).toBeCloseTo(
-      draws * (6 * forward + head) + optimizer(2 * inBlock + 2 * inHead),
-      3,
-    )
+    const both = (linear + attention) * rows
+    const [mood, topic] = [3, 9]
+    const updates = mood + topic
+    expect(draws).toBe(8 * updates)
+    // 24 topics and 8 moods: 4 updates an epoch; each may have both labels, so both heads take part.
+    const heads = 2 * 8 * head
+    expect(work(Freeze.nothing())).toBeCloseTo(updates * (3 * 2 * both + 3 * heads + 2 * types * rows), 3)
     expect(work(Freeze.belowBlock(1))).toBeCloseTo(
-      24 * forward + draws * (3 * forward + head) + optimizer(inBlock + 2 * inHead),
+      24 * 12 * (linear + attention + types) + updates * (3 * both - ends * rows + 3 * heads),
       3,
     )
-    expect(work(Freeze.backbone())).toBeCloseTo(24 * 2 * forward + draws * head + optimizer(2 * inHead), 3)
+    expect(work(Freeze.backbone())).toBeCloseTo(24 * 12 * (2 * (linear + attention) + types) + updates * 2 * heads, 3)
   })
 })
 

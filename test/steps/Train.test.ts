@@ -109,6 +109,19 @@ describe("rates of single groups", () => {
     ])
   })
 
+  it("may be those of adapters, told to the phases that train some", () => {
+    const freeze = Freeze.phases([{ freeze: Freeze.lora(), epochs: 1 }, { train: ["*"] }])
+    const groups = { "lora.block.1": 2e-3, "block.0": 1e-5 }
+    const given = phases({ freeze, rates: { ...Rates.uniform(), groups } })
+    expect(given.map(({ settings }) => settings.rates.groups)).toEqual([{ "lora.block.1": 2e-3 }, { "block.0": 1e-5 }])
+    expect(refusal({ freeze: Freeze.lora(), rates: { ...Rates.uniform(), groups: { "block.0": 1e-5 } } })).toBe(
+      'rates: expected rates of groups that train in some phase, got one of block.0, which is always frozen. Name "lora.block.0", which trains in its place.',
+    )
+    expect(refusal({ rates: { ...Rates.uniform(), groups: { "lora.block.0": 1e-5 } } })).toBe(
+      "rates: expected rates of groups that train in some phase, got one of lora.block.0, which is never there. Take the rate out, or train adapters with Freeze.lora().",
+    )
+  })
+
   it("are refused for a group that never trains or is none", () => {
     expect(refusal({ freeze: Freeze.gradual({ stopAtBlock: 1 }), rates })).toBe(
       "rates: expected rates of groups that train in some phase, got one of block.0, which is always frozen. Take the rate out, or let the group train.",

@@ -26,7 +26,7 @@ export const prepare = Effect.fnUntraced(function* (
   return yield* Effect.try({
     try: () => {
       const dag = Dag.make(loaded.pipeline, given.overrides, loaded.folder)
-      Timeline.of(dag)
+      Timeline.check(dag)
       const setting = {
         folder: loaded.folder,
         seed: given.seed ?? loaded.pipeline.seed,

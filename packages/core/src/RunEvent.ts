@@ -46,6 +46,8 @@ export const PhaseStarted = Schema.TaggedStruct("phaseStarted", {
   boundary: Schema.NullOr(Schema.Struct({ group: Schema.String, cached: Schema.Boolean, bytes: Schema.Number })),
   /** How many updates the phase will make. */
   updates: Schema.Int,
+  /** What the session process is expected to take at its peak. */
+  estimatedBytes: Schema.Number,
 })
 export const Update = Schema.TaggedStruct("update", {
   step: Schema.String,
@@ -87,6 +89,12 @@ export const PhaseFinished = Schema.TaggedStruct("phaseFinished", {
   padding: Schema.optionalKey(Schema.Number),
   /** Of this attempt. */
   seconds: Schema.Number,
+  /** The most memory that the session process had at once, in this attempt. */
+  peakBytes: Schema.Number,
+  /** Multiplications and additions of the matrix products that this attempt's updates and its frozen bottom made. */
+  work: Schema.Number,
+  /** Seconds that this work took: those of `seconds` in which it was waited for. */
+  workSeconds: Schema.Number,
   /** What the phase may not change, and one hash of all of it, which was the same before and after. */
   frozen: Schema.Struct({ tensors: Schema.Int, sha256: Schema.String }),
   /** Validation of every task, of what the phase gave. */

@@ -3,7 +3,7 @@
  * much memory. Everything may be missing.
  */
 import type { EncoderConfig } from "./EncoderConfig.ts"
-import type * as Group from "./Group.ts"
+import * as Group from "./Group.ts"
 import type * as Head from "./Head.ts"
 
 export interface Forecast {
@@ -29,6 +29,12 @@ export const make = (config: EncoderConfig, more: Partial<Omit<Forecast, "_tag" 
 /** By tag: a forecast may come from another copy of this package. */
 export const is = (value: unknown): value is Forecast =>
   typeof value === "object" && value !== null && (value as { _tag?: unknown })._tag === "CheckpointForecast"
+
+/** What is known once adapters are merged into the weights. */
+export const merged = (forecast: Forecast): Forecast => {
+  const { lora: _, ...config } = forecast.config
+  return { ...forecast, config, trained: forecast.trained.filter((group) => !Group.isAdapters(group)) }
+}
 
 /** How many blocks the encoder has, where that is known. */
 export const blocks = (value: unknown): number | undefined => (is(value) ? value.config.dimensions.blocks : undefined)

@@ -228,9 +228,20 @@ export const make = (phase: Phase): TrainingModel => {
     parameters: allParameters(phase).filter(({ group }) => trainable.includes(group)),
     boundary,
     prefix: boundary === undefined ? undefined : makePrefix(phase, network, below, boundary.form),
-    update: (tasks) => makeUpdate(Objective.of(parts, tasks), phase),
-    accumulation: (tasks) => makeAccumulation(parts, phase, tasks),
-    separation: (tasks) => Separation.make(parts, phase, tasks),
+    update: perTasks((tasks) => makeUpdate(Objective.of(parts, tasks), phase)),
+    accumulation: perTasks((tasks) => makeAccumulation(parts, phase, tasks)),
+    separation: perTasks((tasks) => Separation.make(parts, phase, tasks)),
+  }
+}
+
+/** Made once for each set of tasks. */
+const perTasks = <A>(make: (tasks: ReadonlyArray<string>) => A) => {
+  const made = new Map<string, A>()
+  return (tasks: ReadonlyArray<string>): A => {
+    const key = JSON.stringify(tasks.toSorted())
+    const known = made.get(key) ?? make(tasks)
+    made.set(key, known)
+    return known
   }
 }
 

@@ -2,6 +2,7 @@
 import * as Step from "@thaw/core/Step"
 import * as Adapters from "@thaw/models/Adapters"
 import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Forecast from "@thaw/models/Forecast"
 import * as Peft from "@thaw/models/Peft"
 import { Effect, Schema } from "effect"
 
@@ -14,7 +15,7 @@ export const checkpoint = Step.make({
   version: "2",
   input: { trained: Checkpoint.Checkpoint },
   output: Checkpoint.Checkpoint,
-  forecast: ({ inputs }) => inputs["trained"],
+  forecast: ({ inputs: { trained } }) => (Forecast.is(trained) ? Forecast.merged(trained) : undefined),
   // The counts belong to the moments: whoever trains on starts both anew.
   run: ({ trained }) =>
     Effect.map(Adapters.merged({ ...trained, moments: undefined }), (merged) => ({

@@ -27,7 +27,7 @@ export interface Answering {
 }
 
 /** Examples that go through the graph at once. */
-const examplesAtOnce = 64
+export const examplesAtOnce = 64
 
 export const open = (
   device: Device,

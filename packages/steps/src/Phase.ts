@@ -79,6 +79,7 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
   if (undone !== undefined) yield* emit({ _tag: "noticed", step: label, message: `undone: ${undone}` })
   const { balance: balanced } = stage.balancing.entry(last)
   yield* FrozenTensors.verify(device, stage.untouched, label)
+  const { work, seconds: workSeconds } = stage.meter.read()
   yield* emit({
     _tag: "phaseFinished",
     step: label,
@@ -86,6 +87,9 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
     updates: last.update,
     padding: Progress.padding(last),
     seconds: ((yield* Clock.currentTimeMillis) - startedAt) / 1000,
+    peakBytes: yield* device.peakBytes,
+    work,
+    workSeconds,
     frozen: FrozenTensors.summary(stage.untouched),
     scores: closed.scores.map(({ task, metrics }) => ({ task, metrics })),
     ...(balanced === undefined ? {} : { balance: told(balanced) }),

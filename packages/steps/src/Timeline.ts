@@ -4,6 +4,8 @@
  * would tell.
  */
 import type * as Dag from "@thaw/core/Dag"
+import { PipelineInvalid } from "@thaw/core/Errors"
+import * as Problem from "@thaw/core/Problem"
 import * as Forecast from "@thaw/models/Forecast"
 import * as Group from "@thaw/models/Group"
 import type * as LearningRate from "@thaw/models/LearningRate"
@@ -58,7 +60,7 @@ export interface Known {
 
 export interface GroupState {
   readonly group: Group.Group
-  readonly state: "frozen" | "trains" | "adapters"
+  readonly state: "frozen" | "trains"
   /** Lowest and highest over the phase's updates; absent where it is frozen. */
   readonly rate?: { readonly lowest: number; readonly highest: number }
   readonly weightDecay: number
@@ -74,20 +76,35 @@ export const wantsFacts = isPhase
 /**
  * The timeline of every phase in the Dag.
  *
- * Throws `PipelineInvalid` where a phase contradicts itself, or a head is evaluated that will not have trained.
+ * Throws `PipelineInvalid` as `check` does.
  */
 export const of = (dag: Dag.Dag, kept: Facts.Kept = new Map()): Timeline => {
+  check(dag)
+  return { phases: phasesIn(dag).map(({ node, settings }) => phaseOf(node, settings, kept)) }
+}
+
+/**
+ * What of a timeline can be refused, without what it costs.
+ *
+ * Throws `PipelineInvalid` where a phase contradicts itself, or a head is evaluated that will not have trained.
+ */
+export const check = (dag: Dag.Dag): void => {
   for (const node of dag.nodes) checkEvaluation(node)
-  return {
-    phases: dag.nodes.filter(isPhase).flatMap((node) => {
-      const settings = Option.getOrUndefined(
-        Schema.decodeUnknownOption(Schema.Struct(Settings.fields))(node.parameters),
-      )
-      // A phase of another version of the package: what it was told reads differently.
-      return settings === undefined ? [] : [phaseOf(node, settings, kept)]
-    }),
+  for (const { node, settings } of phasesIn(dag)) {
+    const before = beforeOf(node)?.forecast
+    if (Forecast.is(before)) rolesOf(node, settings, before)
   }
 }
+
+const phasesIn = (dag: Dag.Dag) =>
+  dag.nodes.filter(isPhase).flatMap((node) => {
+    const settings = Option.getOrUndefined(Schema.decodeUnknownOption(Schema.Struct(Settings.fields))(node.parameters))
+    // A phase of another version of the package: what it was told reads differently.
+    return settings === undefined ? [] : [{ node, settings }]
+  })
+
+/** The step that gives the phase its checkpoint. */
+const beforeOf = (node: Dag.Node): Dag.Node | undefined => node.needs.find(({ field }) => field === "checkpoint")?.from
 
 const checkEvaluation = (node: Dag.Node): void => {
   const before = node.needs.find(({ field }) => field === "trained")?.from.forecast
@@ -104,14 +121,14 @@ const fieldsOf = (node: Dag.Node): ReadonlyArray<string> => [
 ]
 
 const phaseOf = (node: Dag.Node, settings: Settings.Settings, kept: Facts.Kept): Phase => {
-  const given = node.needs.find(({ field }) => field === "checkpoint")
-  const before = given?.from.forecast
+  const given = beforeOf(node)
+  const before = given?.forecast
   return {
     step: node.label,
     chain: firstOf(node).label,
     frozen: Freeze.describe(settings.trains),
     known: Forecast.is(before) ? knownOf(node, settings, before, kept) : undefined,
-    until: given?.from.label ?? node.label,
+    until: given?.label ?? node.label,
     settings,
     balancer: settings.balance === undefined ? undefined : Balance.names[settings.balance._tag],
   }
@@ -121,15 +138,31 @@ const phaseOf = (node: Dag.Node, settings: Settings.Settings, kept: Facts.Kept):
 const firstOf = (node: Dag.Node): Dag.Node => {
   let first = node
   for (;;) {
-    const before = first.needs.find(({ field }) => field === "checkpoint")?.from
+    const before = beforeOf(first)
     if (before === undefined || !isPhase(before)) return first
     first = before
   }
 }
 
+const rolesOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.Forecast): Roles.Roles => {
+  const roles = Roles.of(settings, Roles.world(before, settings, fieldsOf(node)), node.label)
+  const bare = [...roles.drawn, ...roles.rehearsed.map(({ task }) => task)].find(
+    (task) => !Object.hasOwn(before.heads, task),
+  )
+  if (bare !== undefined) {
+    throw new PipelineInvalid({
+      where: node.label,
+      expected: `a head for task ${JSON.stringify(bare)}, which is drawn`,
+      got: `a checkpoint with ${Problem.list(Object.keys(before.heads)) || "no heads"}`,
+      advice: "Give it one with Train.heads.",
+    })
+  }
+  return roles
+}
+
 const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.Forecast, kept: Facts.Kept): Known => {
   const { blocks } = before.config.dimensions
-  const roles = Roles.of(settings, Roles.world(before, settings, fieldsOf(node)), node.label)
+  const roles = rolesOf(node, settings, before)
   const drawn = [...roles.drawn, ...roles.rehearsed.map(({ task }) => task)].sort()
   const origins = new Map(drawn.map((task) => [task, Facts.origin(node, `train.${task}`, kept)]))
   const { positions } = before.config.dimensions
@@ -147,26 +180,25 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
       { ...head, labels: head.labels ?? Facts.origin(node, `train.${task}`, kept)?.facts?.tasks[task]?.labels },
     ]),
   )
-  const parameters = Network.parameters(before, heads)
+  const lora = Roles.loraIn(before, settings, roles)
+  const parameters = Network.parameters(before, heads, lora)
   const shape = shapeOf(settings, updates)
-  const groups = Group.all(blocks, Object.keys(before.heads)).map((group): GroupState => {
-    const isHead = Group.taskOf(group) !== undefined
-    const trains = roles.trainable.includes(group)
-    const adapts = settings.lora !== undefined && group.startsWith("block.")
+  const trainable = [...Roles.adapters(settings, blocks), ...roles.trainable]
+  const groups = groupsOf(blocks, Object.keys(before.heads), lora !== undefined).map((group): GroupState => {
+    const trains = trainable.includes(group)
     const base = Rates.baseOf(settings.rates, settings.learningRate, group, blocks)
-    const moves = trains || adapts
     return {
       group,
-      state: trains ? "trains" : adapts ? "adapters" : "frozen",
-      ...(moves ? { rate: { lowest: shape.lowest * base, highest: shape.highest * base } } : {}),
-      weightDecay: moves ? settings.adamW.weightDecay : 0,
-      dropout: trains ? (isHead ? settings.dropout.head : settings.dropout.hidden) : 0,
+      state: trains ? "trains" : "frozen",
+      ...(trains ? { rate: { lowest: shape.lowest * base, highest: shape.highest * base } } : {}),
+      weightDecay: trains ? settings.adamW.weightDecay : 0,
+      dropout: trains ? dropoutOf(settings, group) : 0,
       parameters: parameters.get(group)!,
     }
   })
-  const trained = groups.filter(({ state }) => state === "trains").map(({ parameters: count }) => count)
-  const adapters = settings.lora === undefined ? 0 : Network.adapterParameters(before, settings.lora)
-  const trainedParameters = Estimate.sum([...trained, Estimate.exact(adapters)])
+  const trainedParameters = Estimate.sum(
+    groups.filter(({ state }) => state === "trains").map(({ parameters: count }) => count),
+  )
   const starting = startingOf(settings, drawn, (task) => heads[task]?.labels, node.label)
   const weights = Weights.of(
     { weights: { ...settings.weights, ...knownIn(starting) } },
@@ -185,16 +217,7 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
     weights,
     padding: Drawn.padding(settings, course),
     starting,
-    cost: Cost.of({
-      settings,
-      before,
-      roles,
-      heads,
-      groups,
-      origins: [...origins.values()],
-      updates,
-      trainedParameters,
-    }),
+    cost: Cost.of({ settings, before, roles, heads, groups, origins, weights, updates, trainedParameters }),
   }
 }
 
@@ -216,6 +239,15 @@ const knownIn = (starting: Known["starting"] = []): Readonly<Record<string, numb
   Object.fromEntries(
     starting.flatMap(({ task, weight }) => (weight._tag === "Known" ? [[task, weight.value] as const] : [])),
   )
+
+/** Every group bottom to top, adapters beside their blocks. */
+const groupsOf = (blocks: number, tasks: ReadonlyArray<string>, adapted: boolean): ReadonlyArray<Group.Group> =>
+  Group.all(blocks, tasks).flatMap((group) =>
+    adapted && group.startsWith("block.") ? [group, Group.adapters(group)] : [group],
+  )
+
+const dropoutOf = ({ dropout, lora }: Settings.Settings, group: Group.Group): number =>
+  Group.isAdapters(group) ? (lora?.dropout ?? 0) : Group.taskOf(group) === undefined ? dropout.hidden : dropout.head
 
 const updatesOf = ({ length }: Settings.Settings, course: Estimate.Estimate<Course.Course>): Estimate.Estimate => {
   if ("updates" in length) return Estimate.exact(length.updates)

@@ -106,8 +106,8 @@ export const phase = Step.make({
     const before = inputs["checkpoint"]
     if (!Forecast.is(before)) return undefined
     const told = parameters as unknown as Settings.Settings
-    const { trainable } = Roles.of(told, Roles.world(before, told, Object.keys(inputs)), "Train.phase")
-    return { ...before, trained: [...new Set([...before.trained, ...trainable])] } satisfies Forecast.Forecast
+    const roles = Roles.of(told, Roles.world(before, told, Object.keys(inputs)), "Train.phase")
+    return Roles.after(before, told, roles)
   },
   title: (parameters) => {
     const { place, trains, lora } = parameters as unknown as Settings.Settings

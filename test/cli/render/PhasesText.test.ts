@@ -12,6 +12,7 @@ const started = (step: string, phase: number, trainableParameters: number): RunE
   trainableParameters,
   boundary: null,
   updates: 100,
+  estimatedBytes: 190e6,
 })
 const finished = (step: string, phase: number, updates: number, seconds: number): RunEvent => ({
   _tag: "phaseFinished",
@@ -19,6 +20,9 @@ const finished = (step: string, phase: number, updates: number, seconds: number)
   phase,
   updates,
   seconds,
+  peakBytes: 212e6,
+  work: 3e9 * seconds,
+  workSeconds: 0.75 * seconds,
   frozen: { tensors: 0, sha256: "" },
   scores: [],
 })
@@ -36,9 +40,9 @@ describe("what phases took", () => {
       watch.see(event)
     }
     expect(PhasesText.lines(watch.measured(), Ansi.plain)).toEqual([
-      "phase  learned  updates   took  updates/s",
-      "two     22.7 M    1,000   1:20       12.5",
-      "one      1.2 k       47  4.0 s       11.8",
+      "phase  learned  updates   took  updates/s  memory  estimated        work        speed",
+      "two     22.7 M    1,000   1:20       12.5  212 MB     190 MB   240 GFLOP  4.0 GFLOP/s",
+      "one      1.2 k       47  4.0 s       11.8  212 MB     190 MB  12.0 GFLOP  4.0 GFLOP/s",
     ])
   })
 

@@ -30,6 +30,7 @@ const phase = (step: string, updates: number): RunEvent => ({
   trainableParameters: 771,
   boundary: null,
   updates,
+  estimatedBytes: 150_000_000,
 })
 const update = (step: string, number: number, loss: number): RunEvent => ({
   _tag: "update",

@@ -152,6 +152,29 @@ describe("what contradicts itself is refused", () => {
       'rates: expected rates of groups of the network, got "block.11". Did you mean "block.1"',
     ],
     [
+      "a rate for a block under adapters",
+      {
+        trains: ["heads"],
+        lora: { rank: 2, alpha: 4, dropout: 0, targets: ["query"] },
+        rates: { ...Rates.uniform(), groups: { "block.1": 1e-5 } },
+      },
+      'rates of groups that train, got one of block.1, which is frozen. Name "lora.block.1", which trains in its place.',
+    ],
+    [
+      "a rate for adapters where there are none",
+      { trains: ["*"], rates: { ...Rates.uniform(), groups: { "lora.block.1": 1e-5 } } },
+      "got one of lora.block.1, which is not there. Take the rate out, or train adapters with Freeze.lora().",
+    ],
+    [
+      "a rate for adapters that cannot be",
+      {
+        trains: ["heads"],
+        lora: { rank: 2, alpha: 4, dropout: 0, targets: ["query"] },
+        rates: { ...Rates.uniform(), groups: { "lora.block.7": 1e-5 } },
+      },
+      'rates of groups of the network, got "lora.block.7". Did you mean "lora.block.0"',
+    ],
+    [
       "a rate for heads that are frozen",
       { trains: ["blocks"], rehearse: { mood: 1 }, rates: { decayPerBlock: 1, heads: 1e-3 } },
       "got one of the heads, which are frozen.",

@@ -4,6 +4,7 @@ import * as Safetensors from "@thaw/onnx/Safetensors"
 import * as Evaluate from "@thaw/steps/Evaluate"
 import * as Export from "@thaw/steps/Export"
 import * as Freeze from "@thaw/steps/Freeze"
+import * as Estimate from "@thaw/steps/timeline/Estimate"
 import * as Network from "@thaw/steps/timeline/Network"
 import { Effect } from "effect"
 import { afterAll, describe, expect, it } from "vitest"
@@ -40,13 +41,32 @@ describe("a phase of adapters", () => {
     expect((history[0] as { readonly drift: number }).drift).toBeLessThan(1)
   })
 
+  it("trains those of each block at the rate that it was given", async () => {
+    const rates = { decayPerBlock: 1, groups: { "lora.block.0": 1e-12 } }
+    const { values } = await world.run({ trained: Corpus.trained({ freeze: lora, rates }) })
+    const after = await tensors(values.trained)
+    const most = (block: number) =>
+      Math.max(
+        ...Object.keys(after)
+          .filter((name) => name.includes(`layer.${block}.`) && name.endsWith(".B"))
+          .flatMap((name) => Array.from(after[name]!.data, (value) => Math.abs(Number(value)))),
+      )
+    // AdamW's step is at most about its rate: 8 updates from zero.
+    expect(most(0)).toBeLessThan(1e-10)
+    expect(most(1)).toBeGreaterThan(1e-2)
+  })
+
   it("has as many parameters that train as its plan says", async () => {
     const { values } = await world.run({ trained: Corpus.trained({ freeze: lora }) })
     const settings = values.trained.config.lora!
     const forecast = Forecast.make(values.trained.config)
     // Rank 2 in two blocks: query and value of 16 × 16, output of 32 to 16.
     const adapters = 2 * 2 * (16 + 16 + 16 + 16 + 32 + 16)
-    expect(Network.adapterParameters(forecast, settings)).toBe(adapters)
+    const counted = [...Network.parameters(forecast, {}, settings)].filter(([group]) => group.startsWith("lora."))
+    expect(counted).toEqual([
+      ["lora.block.0", Estimate.exact(adapters / 2)],
+      ["lora.block.1", Estimate.exact(adapters / 2)],
+    ])
     const started = world.events.find((event) => event._tag === "phaseStarted")
     const heads = 2 * (2 * 16 + 2)
     expect(started).toMatchObject({ trainableParameters: adapters + heads })

@@ -30,6 +30,19 @@ export const bytes = (value: number): string => {
   return `${unit === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`
 }
 
+const prefixes = ["", "k", "M", "G", "T", "P"]
+
+/** `3.2 TFLOP`. */
+export const operations = (value: number): string => {
+  let size = value
+  let prefix = 0
+  while (size >= 999.5 && prefix < prefixes.length - 1) {
+    size /= 1000
+    prefix++
+  }
+  return `${size >= 100 || prefix === 0 ? Math.round(size) : size.toFixed(1)} ${prefixes[prefix]}FLOP`
+}
+
 /** `1,240`. */
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US")
 

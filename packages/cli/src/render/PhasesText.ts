@@ -2,9 +2,12 @@
  * What phases of training took, as measured: the other side of the timeline that the plan shows.
  *
  * ```
- *   phase                           learned  updates  seconds  updates/s
- *   Train.phase 1, backbone frozen    1.2 k       47    4.1 s       11.5
+ *   phase                           learned  updates   took  updates/s  memory  estimated       work        speed
+ *   Train.phase 1, backbone frozen    1.2 k       47  4.1 s       11.5  212 MB     190 MB  1.2 GFLOP  4.1 GFLOP/s
  * ```
+ *
+ * Memory is the peak of the session process beside what was estimated of it; speed is the work over the seconds that were
+ * spent on it, without preparation and evaluation.
  */
 import type { Gradients, PhaseFinished, PhaseStarted, RunEvent } from "@thaw/core/RunEvent"
 import type * as Ansi from "./Ansi.ts"
@@ -55,13 +58,21 @@ export const lines = (
           { title: "updates", align: "right" },
           { title: "took", align: "right" },
           { title: "updates/s", align: "right" },
+          { title: "memory", align: "right" },
+          { title: "estimated", align: "right" },
+          { title: "work", align: "right" },
+          { title: "speed", align: "right" },
         ],
-        phases.map(({ started, finished: { step, updates, seconds } }) => [
+        phases.map(({ started, finished: { step, updates, seconds, peakBytes, work, workSeconds } }) => [
           step,
           Figures.short(started.trainableParameters),
           Figures.count(updates),
           Figures.seconds(seconds),
           seconds > 0 ? (updates / seconds).toFixed(1) : "",
+          Figures.bytes(peakBytes),
+          Figures.bytes(started.estimatedBytes),
+          Figures.operations(work),
+          workSeconds > 0 ? `${Figures.operations(work / workSeconds)}/s` : "",
         ]),
         palette,
         columns,

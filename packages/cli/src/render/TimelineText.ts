@@ -30,6 +30,7 @@ export const lines = ({ phases }: Timeline.Timeline, palette: Ansi.Palette, colu
       ...remarks(own, palette),
     ]),
     ...unknowns(phases, palette),
+    ...(phases.some(({ known }) => known !== undefined) ? ["", ...basis.map(palette.dim)] : []),
   ]
 }
 
@@ -91,13 +92,15 @@ const figures = [
   "moments",
   "for an update",
   "activations",
+  "memory",
   "cache",
   "work",
 ] as const
 
-/** Heads, blocks from the top, embeddings, then the figures. */
+/** Heads, blocks from the top, each above its adapters, embeddings, then the figures. */
 const rankOf = (title: string): number => {
   if (title.startsWith("head.")) return -1e6
+  if (title.startsWith("lora.")) return rankOf(title.slice("lora.".length)) + 0.5
   if (title.startsWith("block.")) return -1e5 - Number(title.slice("block.".length))
   if (title === "embeddings") return -1
   return figures.indexOf(title as (typeof figures)[number])
@@ -116,7 +119,6 @@ const rowsOf = (phase: Timeline.Phase, palette: Ansi.Palette): ReadonlyArray<rea
   }
   const { cost } = known
   const bytes = (estimate: Estimate.Estimate) => estimated(estimate, Figures.bytes, palette)
-  const dropouts = [...new Set(known.groups.filter(({ state }) => state === "trains").map(({ dropout }) => dropout))]
   return [
     ...known.groups.map((group) => [group.group, stateOf(group, palette)] as const),
     ["lasts", lasting(settings)],
@@ -128,14 +130,15 @@ const rowsOf = (phase: Timeline.Phase, palette: Ansi.Palette): ReadonlyArray<rea
     ...(phase.balancer === undefined ? [] : [["balance", balanceOf(phase.balancer, known.starting, palette)] as const]),
     ...(known.padding === undefined ? [] : [["padding", estimated(known.padding, percent, palette)] as const]),
     ["decay", settings.l2sp === undefined ? String(settings.adamW.weightDecay) : `${settings.l2sp} to the start`],
-    ["dropout", dropouts.join(", ")],
+    ["dropout", dropoutOf(known.groups)],
     ["learns", `${estimated(known.trainedParameters, Figures.short, palette)} parameters`],
     ["weights", bytes(cost.weightBytes)],
     ["moments", bytes(cost.momentBytes)],
     ["for an update", bytes(cost.updateBytes)],
     ["activations", bytes(cost.activationBytes)],
+    ["memory", bytes(cost.peakBytes)],
     ["cache", cacheOf(cost, palette)],
-    ["work", estimated(cost.work, operations, palette)],
+    ["work", estimated(cost.work, Figures.operations, palette)],
   ]
 }
 
@@ -152,10 +155,25 @@ const lasting = ({ length, earlyStopping, unfreezeUntil }: Timeline.Phase["setti
 
 const epochs = (value: number): string => `${value} ${value === 1 ? "epoch" : "epochs"}`
 
-const stateOf = ({ state, rate }: Timeline.GroupState, palette: Ansi.Palette): string => {
+const stateOf = ({ rate }: Timeline.GroupState, palette: Ansi.Palette): string => {
   if (rate === undefined) return palette.dim("frozen")
   const range = rate.lowest === rate.highest ? small(rate.highest) : `${small(rate.lowest)} … ${small(rate.highest)}`
-  return `${palette.accent(range)}${state === "adapters" ? " adapters" : ""}`
+  return palette.accent(range)
+}
+
+/** One figure where all that trains has the same; else by part of the network. */
+const dropoutOf = (groups: ReadonlyArray<Timeline.GroupState>): string => {
+  const trained = groups.filter(({ state }) => state === "trains")
+  const rates = [...new Set(trained.map(({ dropout }) => dropout))]
+  if (rates.length === 1) return String(rates[0])
+  const parts = { heads: "head.", adapters: "lora.", encoder: "" }
+  const partOf = (group: string) => Object.entries(parts).find(([, beginning]) => group.startsWith(beginning))![0]
+  return Object.keys(parts)
+    .flatMap((part) => {
+      const own = trained.find(({ group }) => partOf(group) === part)
+      return own === undefined ? [] : [`${part} ${own.dropout}`]
+    })
+    .join(", ")
 }
 
 const small = (rate: number): string => (rate === 0 ? "0" : rate.toExponential(1))
@@ -240,18 +258,12 @@ const degrees = { exact: "", about: "~ ", atMost: "≤ ", atLeast: "≥ " } as c
 const estimated = (estimate: Estimate.Estimate, form: (value: number) => string, palette: Ansi.Palette): string =>
   estimate._tag === "Known" ? `${degrees[estimate.degree]}${form(estimate.value)}` : palette.dim("unknown")
 
-const prefixes = ["", "k", "M", "G", "T", "P"]
-
-/** `3.2 TFLOP`. */
-const operations = (value: number): string => {
-  let size = value
-  let prefix = 0
-  while (size >= 999.5 && prefix < prefixes.length - 1) {
-    size /= 1000
-    prefix++
-  }
-  return `${size >= 100 ? Math.round(size) : size.toFixed(1)} ${prefixes[prefix]}FLOP`
-}
+/** How the figures are made. */
+const basis = [
+  "Memory is the peak of the session process, estimated from",
+  "the graphs that a phase runs; what is measured lies between",
+  "0.7 and 1.4 times of it. Work is their matrix products.",
+]
 
 /** Each remark once, risky ones first. */
 const remarks = (phases: ReadonlyArray<Timeline.Phase>, palette: Ansi.Palette): ReadonlyArray<string> => {

@@ -4,7 +4,7 @@
  */
 import { PipelineInvalid } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
-import type { Forecast } from "@thaw/models/Forecast"
+import * as Forecast from "@thaw/models/Forecast"
 import * as Group from "@thaw/models/Group"
 import * as Lora from "@thaw/models/Lora"
 import * as Balance from "../Balance.ts"
@@ -26,7 +26,7 @@ export interface World {
 }
 
 export interface Roles {
-  /** Groups that train, bottom to top. */
+  /** Groups of weights that train, bottom to top; adapters, which train as a whole or not at all, are not among them. */
   readonly trainable: ReadonlyArray<Group.Group>
   /** Tasks that are drawn because their heads train, sorted. */
   readonly drawn: ReadonlyArray<string>
@@ -65,7 +65,7 @@ type Told = Pick<
  *
  * @param fields of the phase's inputs: `train.<task>`, `validation.<task>`
  */
-export const world = (before: Forecast, { weights }: Told, fields: ReadonlyArray<string>): World => {
+export const world = (before: Forecast.Forecast, { weights }: Told, fields: ReadonlyArray<string>): World => {
   const under = (name: string) =>
     fields.flatMap((field) => (field.startsWith(`${name}.`) ? [field.slice(name.length + 1)] : []))
   const tasks = [...new Set([...under("train"), ...Object.keys(weights)])]
@@ -76,6 +76,26 @@ export const world = (before: Forecast, { weights }: Told, fields: ReadonlyArray
     scored: [...new Set([...under("validation"), ...Object.keys(weights)])],
     updates: Object.fromEntries(before.trained.map((group) => [group, 1])),
   }
+}
+
+/** Adapters that a phase trains, bottom to top. */
+export const adapters = ({ lora }: Pick<Settings, "lora">, blocks: number): ReadonlyArray<Group.Group> =>
+  lora === undefined ? [] : Lora.groups(blocks)
+
+/** The adapters that the encoder has while a phase goes on: its own, or those of before, which end where the encoder itself trains. */
+export const loraIn = (
+  { config }: Pick<Forecast.Forecast, "config">,
+  { lora }: Pick<Settings, "lora">,
+  { encoderMoves }: Pick<Roles, "encoderMoves">,
+): Lora.Settings | undefined => lora ?? (encoderMoves ? undefined : config.lora)
+
+/** What is known of the checkpoint that a phase gives. */
+export const after = (before: Forecast.Forecast, told: Told, roles: Roles): Forecast.Forecast => {
+  const lora = loraIn(before, told, roles)
+  const bare = Forecast.merged(before)
+  const { config, trained } = lora === undefined ? bare : { ...before, config: { ...bare.config, lora } }
+  const trains = [...adapters(told, config.dimensions.blocks), ...roles.trainable]
+  return { ...before, config, trained: [...new Set([...trained, ...trains])] }
 }
 
 /**
@@ -302,15 +322,17 @@ const checkRates = (
   { blocks, tasks }: World,
   where: string,
 ): void => {
-  const all = Group.all(blocks, tasks)
+  const own = adapters(told, blocks)
+  const trains = [...own, ...trainable]
+  const all = [...Group.all(blocks, tasks), ...Lora.groups(blocks)]
   for (const group of Object.keys(told.rates.groups ?? {})) {
-    if (trainable.includes(group)) continue
+    if (trains.includes(group)) continue
     throw all.includes(group)
       ? refused(
           `${where}, rates`,
           "rates of groups that train",
-          `one of ${group}, which is frozen`,
-          "Take the rate out, or let the group train.",
+          `one of ${group}, which is ${idleAs(group)}`,
+          hintFor(group, own),
         )
       : refused(
           `${where}, rates`,
@@ -327,6 +349,18 @@ const checkRates = (
       "Take the rate out, or let a head train.",
     )
   }
+}
+
+/** What a group is that does not train. */
+const idleAs = (group: Group.Group): string => (Group.isAdapters(group) ? "not there" : "frozen")
+
+/** What to do about a rate of a group that does not train, where these adapters do. */
+export const hintFor = (group: Group.Group, trained: ReadonlyArray<Group.Group>): string => {
+  if (Group.isAdapters(group)) return "Take the rate out, or train adapters with Freeze.lora()."
+  const own = Group.adapters(group)
+  return trained.includes(own)
+    ? `Name ${JSON.stringify(own)}, which trains in its place.`
+    : "Take the rate out, or let the group train."
 }
 
 const refused = (where: string, expected: string, got: string, advice = "") =>

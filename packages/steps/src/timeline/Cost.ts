@@ -1,100 +1,156 @@
-/** Memory and work that a phase will take, estimated from shapes. Bytes are of float32; work is floating-point operations. */
-import * as Boundary from "@thaw/models/Boundary"
-import type { Forecast } from "@thaw/models/Forecast"
-import * as Group from "@thaw/models/Group"
-import * as Balance from "../Balance.ts"
-import type * as Roles from "../freeze/Roles.ts"
+/**
+ * Memory and work that a phase will take, from the very graphs that it would run (see `Memory` and `Footprint`), with as
+ * many tokens as its examples are likely to have. Bytes are of float32; work is the multiplications and additions of
+ * matrix products, which are nearly all there is.
+ */
+import * as Forecast from "@thaw/models/Forecast"
+import * as TrainingModel from "@thaw/models/TrainingModel"
+import * as Seed from "@thaw/core/Seed"
+import type * as Group from "@thaw/models/Group"
+import * as Roles from "../freeze/Roles.ts"
 import * as BoundaryRows from "../training/BoundaryRows.ts"
 import type { Settings } from "../training/Settings.ts"
 import * as Drawn from "./Drawn.ts"
 import * as Estimate from "./Estimate.ts"
-import type * as Facts from "./Facts.ts"
-import * as Network from "./Network.ts"
+import * as Facts from "./Facts.ts"
+import * as Memory from "./Memory.ts"
+import type * as Network from "./Network.ts"
+import type * as Weights from "./Weights.ts"
 
 export interface Cost {
   /** Every weight once. */
   readonly weightBytes: Estimate.Estimate
   /** Two for each weight that trains. */
   readonly momentBytes: Estimate.Estimate
-  /** Gradients and what replaces weights and moments, while an update is made. */
+  /** What replaces weights and moments, while an update is made. */
   readonly updateBytes: Estimate.Estimate
-  /** What is kept for the way back, from the lowest group that trains upwards. */
+  /** The most that the graphs of an update, or of the frozen bottom, hold at once. */
   readonly activationBytes: Estimate.Estimate
+  /** Of the session process, all of it, at its peak. */
+  readonly peakBytes: Estimate.Estimate
   /** What the frozen bottom gives, for every example; 0 where nothing is frozen below or it does not fit the budget. */
   readonly cacheBytes: Estimate.Estimate
   readonly cache: "none" | "kept" | "recomputed" | "undecided"
-  /** Forward, back and optimizer, for all updates. */
+  /** Forward and back, for all updates, and the frozen bottom. */
   readonly work: Estimate.Estimate
 }
 
 export interface Of {
   readonly settings: Settings
-  readonly before: Forecast
+  readonly before: Forecast.Forecast
   readonly roles: Roles.Roles
   readonly heads: Readonly<Record<string, Network.KnownHead>>
   readonly groups: ReadonlyArray<{ readonly group: Group.Group; readonly parameters: Estimate.Estimate }>
-  readonly origins: ReadonlyArray<Facts.Origin | undefined>
+  /** Where the examples of each task that is drawn come from. */
+  readonly origins: ReadonlyMap<string, Facts.Origin | undefined>
+  readonly weights: ReadonlyArray<Weights.EffectiveWeight>
   readonly updates: Estimate.Estimate
   readonly trainedParameters: Estimate.Estimate
 }
 
+/** Not exact, whatever it is made of. */
+const roughly = Estimate.known(0, "about")
+
 export const of = (phase: Of): Cost => {
-  const { before, roles, settings, groups, trainedParameters } = phase
-  const { dimensions } = before.config
-  const tokens = tokensOf(phase)
-  const encoder = Group.ofEncoder(dimensions.blocks)
-  const found = encoder.findIndex((group) => roles.trainable.includes(group))
-  // Adapters sit in every block, so only the embeddings are below them.
-  const lowest = settings.lora !== undefined ? 1 : found < 0 ? encoder.length : found
-  const blocksAbove = encoder.length - Math.max(1, lowest)
-  const cached = cacheOf(phase, lowest, tokens)
+  const { settings, groups, updates, trainedParameters } = phase
+  // The peak is that of the longest batch; work is that of all batches, each as long as its longest example.
+  const longest = tokensOf(phase, ({ lengths }) => lengths.at(-1) ?? 0)
+  const padded = tokensOf(phase, (facts) =>
+    settings.tokenBudget === undefined ? Facts.longestOf(facts, settings.batch) : facts.words,
+  )
+  const mean = tokensOf(phase, ({ words }) => words)
+  const phaseGraphs = graphsOf(phase)
+  const cached = cacheOf(phase, phaseGraphs, mean)
+  const kept = cached.cache === "kept"
+  const all = Estimate.sum(groups.map(({ parameters }) => parameters))
+  const memory =
+    longest._tag === "Unknown"
+      ? undefined
+      : Memory.of({
+          ...phaseGraphs,
+          settings,
+          sets: setsOf(phase),
+          lengths: { batch: Memory.rowsOf(settings, longest.value), tokens: longest.value },
+          kept,
+        })
+  // A vocabulary that is only bounded makes a bound of all that holds weights.
+  const held = (bytes: number | undefined) => Estimate.all([roughly, longest, all], () => bytes ?? 0)
   return {
-    weightBytes: Estimate.all([Estimate.sum(groups.map(({ parameters }) => parameters))], (count) => 4 * count),
+    weightBytes: Estimate.all([all], (count) => 4 * count),
     momentBytes: Estimate.all([trainedParameters], (count) => 8 * count),
-    updateBytes: Estimate.all([trainedParameters], (count) => (16 + 4 * keptApart(settings, roles)) * count),
-    activationBytes: Estimate.all(
-      [tokens],
-      (each) =>
-        4 * rowsOf(settings, each) * (blocksAbove * Network.keptNumbers(dimensions, each) + each * dimensions.hidden),
-    ),
+    updateBytes: Estimate.all([trainedParameters], () => memory?.updateBytes ?? 0),
+    activationBytes: held(memory?.activationBytes),
+    peakBytes: held(memory?.peakBytes),
     ...cached,
-    work: workOf(phase, lowest, blocksAbove, tokens, cached.cache),
+    work: workOf(phase, phaseGraphs, { updates, padded, mean }, kept),
   }
 }
 
-/** Tasks whose gradients are kept for themselves. */
-const keptApart = ({ balance, telemetry }: Settings, { drawn, rehearsed }: Roles.Roles): number =>
-  telemetry !== undefined || (balance !== undefined && Balance.looksAtGradients(balance))
-    ? drawn.length + rehearsed.length
-    : 0
+type Graphs = Pick<Memory.Of, "plan" | "model">
 
-/** Examples of a micro-batch. */
-const rowsOf = ({ batch, tokenBudget }: Settings, tokens: number): number =>
-  tokenBudget === undefined ? batch : Math.max(1, tokenBudget.tokens / tokens)
+/** The model that the phase would train; its numbers are never read. */
+const graphsOf = ({ settings, before, roles, heads }: Of): Graphs => {
+  const lora = Roles.loraIn(before, settings, roles)
+  const { config } = Forecast.merged(before)
+  const dropout = { ...settings.dropout, adapter: settings.lora?.dropout ?? 0 }
+  const plan = {
+    ...settings,
+    config: lora === undefined ? config : { ...config, lora },
+    heads: Object.fromEntries(
+      Object.entries(heads).map(([task, { head, labels = 2 }]) => [
+        task,
+        { ...head, labels: Array.from({ length: labels }, String) },
+      ]),
+    ),
+    trainable: [...Roles.adapters(settings, config.dimensions.blocks), ...roles.trainable],
+    taskWeights: settings.weights,
+    classWeights: Object.fromEntries(
+      Object.keys(settings.classWeights).map((task) => [task, Array<number>(heads[task]?.labels ?? 2).fill(1)]),
+    ),
+    dropout: Object.values(dropout).some((rate) => rate > 0) ? { rates: dropout, seed: Seed.make(0) } : undefined,
+  }
+  const unread = { ...plan, frozen: Memory.unread(TrainingModel.frozenParameters(plan)) }
+  return { plan: unread, model: TrainingModel.make(unread) }
+}
 
-/** Tokens of an example. */
-const tokensOf = ({ settings, before, origins }: Of): Estimate.Estimate => {
+/** Sets of tasks whose labels a batch may have: those of one dataset together where examples have several labels. */
+const setsOf = ({ settings, origins }: Of): ReadonlyArray<ReadonlyArray<string>> => {
+  if (settings.batches !== "homogeneous") return [[...origins.keys()]]
+  const sets = new Map<unknown, ReadonlyArray<string>>()
+  for (const [task, origin] of origins) {
+    const others = origin?.facts?.together[task] ?? {}
+    const joint = [...origins].some(
+      ([other, from]) => other !== task && from?.source === origin?.source && (others[other] ?? 0) > 0,
+    )
+    const key = joint ? origin!.source : task
+    sets.set(key, [...(sets.get(key) ?? []), task])
+  }
+  return [...sets.values()]
+}
+
+/** Tokens of an example of so many words; the mean over the tasks' datasets. */
+const tokensOf = ({ settings, before, origins }: Of, wordsOf: (facts: Facts.Facts) => number): Estimate.Estimate => {
   const { positions } = before.config.dimensions
   const most = Math.min(settings.maxTokens ?? positions, positions)
-  const facts = origins.map((origin) => origin?.facts)
+  const facts = [...origins.values()].map((origin) => origin?.facts)
   const known = facts.flatMap((each) => (each === undefined ? [] : [each]))
   const examples = known.reduce((sum, each) => sum + each.examples, 0)
   if (known.length < facts.length || examples === 0) return Estimate.known(most, "atMost")
-  const words = known.reduce((sum, each) => sum + each.words * each.examples, 0) / examples
+  const words = known.reduce((sum, each) => sum + wordsOf(each) * each.examples, 0) / examples
   return Estimate.known(Drawn.tokens(words, most), "about")
 }
 
-const cacheOf = (
-  { settings, before, roles, heads, origins }: Of,
-  lowest: number,
-  tokens: Estimate.Estimate,
-): Pick<Cost, "cacheBytes" | "cache"> => {
-  if (lowest === 0) return { cacheBytes: Estimate.exact(0), cache: "none" }
-  const drawn = Object.entries(heads).filter(([task]) => roles.drawn.includes(task))
-  const form = roles.encoderMoves ? (["tokens"] as const) : Boundary.formFor(Network.readings(before, drawn))
-  const distinct = [...new Map(origins.map((origin) => [origin?.source, origin])).values()]
+const distinct = ({ origins }: Of): ReadonlyArray<Facts.Origin | undefined> => [
+  ...new Map([...origins.values()].map((origin) => [origin?.source, origin])).values(),
+]
+
+const cacheOf = (phase: Of, { model }: Graphs, tokens: Estimate.Estimate): Pick<Cost, "cacheBytes" | "cache"> => {
+  const { settings, before } = phase
+  const { boundary } = model
+  if (boundary === undefined) return { cacheBytes: Estimate.exact(0), cache: "none" }
+  const { dimensions } = before.config
   const examples = Estimate.sum(
-    distinct.map((origin) =>
+    distinct(phase).map((origin) =>
       origin?.facts === undefined
         ? Estimate.unknown(origin?.step ?? "its data")
         : Estimate.exact(origin.facts.examples),
@@ -102,50 +158,43 @@ const cacheOf = (
   )
   const { budgetBytes, precision } = settings.cache
   // Pooled vectors are one for each example, however long it is.
-  const length = form.includes("tokens") ? tokens : Estimate.exact(0)
+  const length = boundary.form.includes("tokens") ? tokens : Estimate.exact(0)
   const bytes = Estimate.all([examples, length], (count, each) =>
-    BoundaryRows.sizeBytes(form, count, count * each, before.config.dimensions.hidden, precision),
+    BoundaryRows.sizeBytes(boundary.form, count, count * each, dimensions.hidden, precision),
   )
-  const top = Group.ofEncoder(before.config.dimensions.blocks)[lowest - 1]!
-  if (!BoundaryRows.pays(top, before.config.dimensions, budgetBytes))
+  if (!BoundaryRows.pays(boundary.group, dimensions, budgetBytes))
     return { cacheBytes: Estimate.exact(0), cache: "recomputed" }
   if (bytes._tag === "Unknown") return { cacheBytes: bytes, cache: "undecided" }
   if (bytes.value <= budgetBytes) return { cacheBytes: bytes, cache: "kept" }
   return { cacheBytes: bytes, cache: bytes.degree === "exact" ? "recomputed" : "undecided" }
 }
 
-/**
- * Forward through every block, and back with twice the work of forward where weights train, once where only the gradient
- * passes through. What is frozen below costs its forward once per example where it is kept, else once per draw.
- */
-const workOf = (
-  { settings, before, roles, heads, groups, origins, updates, trainedParameters }: Of,
-  lowest: number,
-  blocksAbove: number,
-  tokens: Estimate.Estimate,
-  cache: Cost["cache"],
-): Estimate.Estimate => {
-  const { dimensions } = before.config
-  const blocksBelow = Math.max(0, Math.min(lowest, dimensions.blocks + 1) - 1)
-  const trainedBlocks = roles.trainable.filter((group) => group.startsWith("block.")).length
-  const distinct = [...new Map(origins.map((origin) => [origin?.source, origin?.facts?.examples ?? 0])).values()]
-  const examples = distinct.reduce((sum, count) => sum + count, 0)
-  const ofTask = (group: Group.Group) => heads[Group.taskOf(group) ?? ""]?.head.kind
-  return Estimate.all([updates, tokens, trainedParameters], (count, each, parameters) => {
-    const draws = count * rowsOf(settings, each) * settings.accumulate
-    const forward = Network.forwardWork(dimensions, each)
-    const below = blocksBelow * forward * (cache === "kept" ? Math.min(examples, draws) : draws)
-    const above = draws * forward * (2 * blocksAbove + trainedBlocks)
-    // A draw goes through the heads of its labels: counted as through one, the mean of those that are drawn.
-    const drawn = groups.filter(({ group }) => roles.drawn.includes(Group.taskOf(group) ?? ""))
-    const head = drawn.reduce((sum, { group, parameters: size }) => {
-      const times = ofTask(group) === "tokenClassification" ? each : 1
-      return sum + (size._tag === "Known" ? 6 * size.value * times : 0)
-    }, 0)
-    const optimizer = count * optimizerWork * parameters
-    return below + above + (drawn.length === 0 ? 0 : (draws * head) / drawn.length) + optimizer
-  })
+interface Amounts {
+  readonly updates: Estimate.Estimate
+  readonly padded: Estimate.Estimate
+  readonly mean: Estimate.Estimate
 }
 
-/** Operations of clipping and AdamW on one parameter. */
-const optimizerWork = 16
+/** Updates of every set of tasks as often as the mix draws it, and the frozen bottom once per example or per batch. */
+const workOf = (phase: Of, { model }: Graphs, { updates, padded, mean }: Amounts, kept: boolean): Estimate.Estimate => {
+  const { accumulate } = phase.settings
+  const sets = setsOf(phase)
+  const examples = distinct(phase).reduce((sum, origin) => sum + (origin?.facts?.examples ?? 0), 0)
+  return Estimate.all([roughly, updates, padded, mean], (_, count, width, tokens) => {
+    const batch = Memory.rowsOf(phase.settings, width)
+    const lengths = { batch, tokens: width }
+    const batches = count * accumulate
+    const above = phase.weights.reduce((sum, { task, share }) => {
+      const graphs = Memory.graphsOf(
+        { model, settings: phase.settings },
+        sets.find((set) => set.includes(task))!,
+      )
+      const part = share._tag === "Known" ? share.value : 1 / phase.weights.length
+      return sum + part * Memory.work(graphs, lengths)
+    }, 0)
+    const below = kept
+      ? Math.min(examples, batches * batch) * Memory.workBelow(model, { batch: 1, tokens })
+      : batches * Memory.workBelow(model, lengths)
+    return batches * above + below
+  })
+}

@@ -17,6 +17,8 @@ export interface Facts {
   readonly examples: number
   /** Mean, over all examples. */
   readonly words: number
+  /** Words of each example, fewest first. */
+  readonly lengths: ReadonlyArray<number>
 }
 
 export const of = (dataset: Dataset.Dataset): Facts => {
@@ -25,10 +27,12 @@ export const of = (dataset: Dataset.Dataset): Facts => {
   const counts = tasks.map(() => tasks.map(() => 0))
   const different = tasks.map(() => new Set<string>())
   const lengths = tasks.map((): Array<number> => [])
+  const every: Array<number> = []
   let words = 0
   for (const row of Dataset.rowsOf(dataset)) {
     const length = (row.tokens ?? Dataset.textOf(row).split(/\s+/)).length
     words += length
+    every.push(length)
     const carried = tasks.flatMap((task, at) => (valuesOf(row, task) === undefined ? [] : [at]))
     for (const at of carried) {
       lengths[at]!.push(length)
@@ -47,6 +51,7 @@ export const of = (dataset: Dataset.Dataset): Facts => {
     together: byTask((at) => byTask((other) => counts[at]![other]!)),
     examples: dataset.size,
     words: dataset.size === 0 ? 0 : words / dataset.size,
+    lengths: every.sort((a, b) => a - b),
   }
 }
 
@@ -60,6 +65,16 @@ const valuesOf = (
   if (Object.hasOwn(labelSets, task)) return labelSets[task]
   return Object.hasOwn(scores, task) ? [] : undefined
 }
+
+/**
+ * Words of the longest of so many examples drawn at random, on the average: of n lengths in order, the i-th is the longest
+ * of k with the probability (i/n)ᵏ − ((i − 1)/n)ᵏ.
+ */
+export const longestOf = ({ lengths }: Pick<Facts, "lengths">, drawn: number): number =>
+  lengths.reduce(
+    (sum, length, at) => sum + length * (((at + 1) / lengths.length) ** drawn - (at / lengths.length) ** drawn),
+    0,
+  )
 
 /** What gives the data of a phase's field: one and the same `source` for fields that read one dataset. */
 export interface Origin {

@@ -241,7 +241,7 @@ const fill = Effect.fnUntraced(function* (
 })
 
 /** Tokens, padding included, that go through the frozen part at once. */
-const tokensAtOnce = 4096
+export const tokensAtOnce = 4096
 
 /** Vectors of a chunk's rows. */
 const compute = Effect.fnUntraced(function* (

@@ -3,6 +3,7 @@ import { PipelineInvalid } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import * as AdamW from "@thaw/models/AdamW"
 import * as Group from "@thaw/models/Group"
+import * as Lora from "@thaw/models/Lora"
 import * as Freeze from "../Freeze.ts"
 import * as Pattern from "../freeze/Pattern.ts"
 import type { Phase } from "../freeze/Phase.ts"
@@ -182,18 +183,21 @@ const checkRates = (
   const trains = new Set(
     phases.flatMap(({ train, lora }, at) => {
       const groups = Pattern.groups(train, blocks, tasks, where(at, phases[at]!))
-      return lora === undefined ? groups : groups.filter((group) => Group.taskOf(group) !== undefined)
+      const heads = groups.filter((group) => Group.taskOf(group) !== undefined)
+      return lora === undefined ? groups : [...Lora.groups(blocks), ...heads]
     }),
   )
-  const all = Group.all(blocks, tasks)
+  const all = [...Group.all(blocks, tasks), ...Lora.groups(blocks)]
   const idle = Object.keys(rates.groups ?? {}).find((group) => !trains.has(group))
   if (idle === undefined) return
   const known = all.includes(idle)
   throw new PipelineInvalid({
     where: "rates",
     expected: known ? "rates of groups that train in some phase" : "rates of groups of the network",
-    got: known ? `one of ${idle}, which is always frozen` : JSON.stringify(idle),
-    advice: known ? "Take the rate out, or let the group train." : Problem.suggestion(idle, all),
+    got: known
+      ? `one of ${idle}, which is ${Group.isAdapters(idle) ? "never there" : "always frozen"}`
+      : JSON.stringify(idle),
+    advice: known ? Roles.hintFor(idle, [...trains]) : Problem.suggestion(idle, all),
   })
 }
 
@@ -208,7 +212,13 @@ const ratesIn = (
   const trains = (group: Group.Group): boolean => {
     const task = Group.taskOf(group)
     if (task !== undefined) return drawn.includes(task)
-    if (phase.lora !== undefined) return false
+    if (Group.isAdapters(group) || phase.lora !== undefined) {
+      return (
+        phase.lora !== undefined &&
+        Group.isAdapters(group) &&
+        (blocks === undefined || Lora.groups(blocks).includes(group))
+      )
+    }
     return blocks === undefined || Pattern.groups(phase.train, blocks, drawn).includes(group)
   }
   const own = Object.entries(groups ?? {}).filter(([group]) => trains(group))

@@ -108,6 +108,25 @@ const scoresOf = Effect.fnUntraced(function* (
   })
 })
 
+/** Sets of tasks whose labels one batch may have: those of a corpus together where examples have several labels. */
+export const sets = (
+  corpora: ReadonlyArray<Batch.Corpus>,
+  { batches }: Pick<Sampling.Sampling, "batches">,
+): ReadonlyArray<ReadonlyArray<string>> => {
+  if (batches !== "homogeneous") return [corpora.flatMap(({ tasks }) => tasks)]
+  return corpora.flatMap(({ tasks, examples }) => {
+    const isJoint = examples.some((example) => tasks.filter((task) => Batch.isLabelled(example, task)).length > 1)
+    return isJoint ? [tasks] : tasks.map((task) => [task])
+  })
+}
+
+/** Tokens of the longest example. */
+export const longest = (pools: ReadonlyArray<Pool>): number =>
+  pools.reduce(
+    (most, { examples }) => examples.reduce((longer, { encoding }) => Math.max(longer, encoding.ids.length), most),
+    0,
+  )
+
 /** Every corpus with how many of its examples the course draws in so many updates, repeats counted. */
 export const drawnFrom = (corpora: ReadonlyArray<Batch.Corpus>, course: Course.Course, updates: number) => {
   const draws = Course.examples(course, updates)

@@ -8,7 +8,6 @@ import * as Seed from "@thaw/core/Seed"
 import * as Step from "@thaw/core/Step"
 import * as Adapters from "@thaw/models/Adapters"
 import * as Checkpoint from "@thaw/models/Checkpoint"
-import * as Lora from "@thaw/models/Lora"
 import * as TrainingModel from "@thaw/models/TrainingModel"
 import { Sessions } from "@thaw/onnx/Session"
 import * as Tensor from "@thaw/onnx/Tensor"
@@ -19,10 +18,12 @@ import * as Roles from "../freeze/Roles.ts"
 import * as ClassWeights from "../sample/ClassWeights.ts"
 import * as Course from "../sample/Course.ts"
 import * as Draws from "../sample/Draws.ts"
+import * as Memory from "../timeline/Memory.ts"
 import * as Balancing from "./Balancing.ts"
 import * as Apart from "./Apart.ts"
 import * as Boundary from "./Boundary.ts"
 import * as History from "./History.ts"
+import * as Meter from "./Meter.ts"
 import * as Pools from "./Pools.ts"
 import * as Resident from "./Resident.ts"
 import * as Scored from "./Scored.ts"
@@ -53,7 +54,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
   const checkpoint = yield* adapted(given, roles, seed)
   const { heads, config } = checkpoint
   const inputs = { ...given, checkpoint }
-  const trainable = [...(lora === undefined ? [] : Lora.groups(config.dimensions.blocks)), ...roles.trainable]
+  const trainable = [...Roles.adapters(given, config.dimensions.blocks), ...roles.trainable]
   const dropout = { ...inputs.dropout, adapter: lora?.dropout ?? 0 }
   // The device starts while texts are encoded.
   const opening = yield* Effect.forkIn((yield* Sessions).open, yield* Effect.scope)
@@ -118,8 +119,9 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
   const { budgetBytes } = inputs.cache
   const frozenTop = model.boundary?.group
   const answering = yield* Validation.open({ device, checkpoint, padId, frozen: frozenTop, budgetBytes })
+  const meter = Meter.make(device)
   const boundary = yield* Boundary.open({
-    device,
+    device: meter.device,
     model,
     dimensions: config.dimensions,
     padId,
@@ -128,7 +130,16 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     folders: { cache, scratch },
     label,
   })
-  const updates = yield* Updates.open(device, model, boundary.inputs, plan.classWeights)
+  const updates = yield* Updates.open(meter.device, model, boundary.inputs, plan.classWeights)
+  const longest = Pools.longest(pools)
+  const memory = Memory.of({
+    plan: { ...plan, frozen: numbers },
+    model,
+    settings: inputs,
+    sets: Pools.sets(corpora, inputs),
+    lengths: { batch: Memory.rowsOf(inputs, longest), tokens: longest },
+    kept: boundary.report?.cached === true,
+  })
   yield* emit({
     _tag: "phaseStarted",
     step: label,
@@ -138,6 +149,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     trainableParameters: elements(model.parameters),
     boundary: boundary.report,
     updates: total,
+    estimatedBytes: memory.peakBytes,
   })
 
   /** Validation of these tasks by the weights as they are now. */
@@ -180,6 +192,8 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     untouched,
     boundary,
     updates,
+    /** What updates and the frozen bottom computed. */
+    meter,
     score,
   }
 })
