@@ -80,12 +80,12 @@ export const work = (graph: Graph, lengths: Lengths): number => {
   }, 0)
 }
 
-const products: ReadonlyArray<OperatorName> = ["MatMul", "Gemm", "FusedMatMul"]
+const products: ReadonlySet<OperatorName> = new Set(["MatMul", "Gemm", "FusedMatMul"])
 
 /** A product with a vector of ones is how a column sum is written, and no product of the network. */
 export const isProduct = ({ operator, outputs }: GraphNode): boolean => {
   const { shape } = outputs[0]!
-  return products.includes(operator) && !(shape.length === 2 && shape[0] === 1)
+  return products.has(operator) && !(shape.length === 2 && shape[0] === 1)
 }
 
 const counting = (lengths: Lengths) => {
@@ -99,7 +99,7 @@ const counting = (lengths: Lengths) => {
     }, 1)
 }
 
-const renaming: ReadonlyArray<OperatorName> = ["Reshape", "Squeeze", "Unsqueeze"]
+const renaming: ReadonlySet<OperatorName> = new Set(["Reshape", "Squeeze", "Unsqueeze"])
 
 const inPlace: ReadonlySet<string> = new Set([...Object.keys(elementwise), ...Object.keys(comparison)])
 const isInPlace = (operator: OperatorName): boolean => inPlace.has(operator)
@@ -108,7 +108,7 @@ const isInPlace = (operator: OperatorName): boolean => inPlace.has(operator)
 const bufferOf = ({ nodes }: Graph): ReadonlyMap<string, string> => {
   const buffers = new Map<string, string>()
   for (const { operator, inputs, outputs } of nodes) {
-    const source = renaming.includes(operator) ? (buffers.get(inputs[0]!) ?? inputs[0]!) : undefined
+    const source = renaming.has(operator) ? (buffers.get(inputs[0]!) ?? inputs[0]!) : undefined
     for (const { name } of outputs) buffers.set(name, source ?? name)
   }
   return buffers

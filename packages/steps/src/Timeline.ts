@@ -183,9 +183,9 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
   const lora = Roles.loraIn(before, settings, roles)
   const parameters = Network.parameters(before, heads, lora)
   const shape = shapeOf(settings, updates)
-  const trainable = [...Roles.adapters(settings, blocks), ...roles.trainable]
+  const trainable = new Set([...Roles.adapters(settings, blocks), ...roles.trainable])
   const groups = groupsOf(blocks, Object.keys(before.heads), lora !== undefined).map((group): GroupState => {
-    const trains = trainable.includes(group)
+    const trains = trainable.has(group)
     const base = Rates.baseOf(settings.rates, settings.learningRate, group, blocks)
     return {
       group,

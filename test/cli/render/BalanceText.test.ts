@@ -14,6 +14,7 @@ const started: RunEvent = {
   trainableParameters: 1,
   boundary: null,
   updates: 8,
+  estimatedBytes: 0,
 }
 type Finished = Extract<RunEvent, { readonly _tag: "phaseFinished" }>
 const finished = (balance: Partial<Pick<Finished, "balance">>): RunEvent => ({
@@ -22,6 +23,9 @@ const finished = (balance: Partial<Pick<Finished, "balance">>): RunEvent => ({
   phase: 1,
   updates: 8,
   seconds: 1,
+  peakBytes: 0,
+  work: 0,
+  workSeconds: 0,
   frozen: { tensors: 0, sha256: "" },
   scores: [],
   ...balance,

@@ -7,7 +7,7 @@ import * as Head from "@thaw/models/Head"
 import * as LearningRate from "@thaw/models/LearningRate"
 import * as Freeze from "@thaw/steps/Freeze"
 import * as Timeline from "@thaw/steps/Timeline"
-import * as Estimate from "@thaw/steps/timeline/Estimate"
+import type * as Estimate from "@thaw/steps/timeline/Estimate"
 import * as Facts from "@thaw/steps/timeline/Facts"
 import * as Train from "@thaw/steps/Train"
 import { afterAll, describe, expect, it } from "vitest"
@@ -18,15 +18,15 @@ const world = World.make({ threads: 2 })
 afterAll(world.dispose)
 
 /** Examples that are all cut at 64 tokens, so that their lengths are known beforehand. */
-const rows = (count: number, prefix: string): ReadonlyArray<Dataset.Example> =>
-  Array.from({ length: count }, (_, at) => ({
-    id: `${prefix}${at}`,
-    origin: `${prefix}${at}`,
-    text: Array.from({ length: 70 }, (_word, place) => `word${(7 * at + 13 * place) % 500}`).join(" "),
+const rows = (count: number, first: number): ReadonlyArray<Dataset.Example> =>
+  Array.from({ length: count }, (_, place) => first + place).map((at) => ({
+    id: `${at}`,
+    origin: `${at}`,
+    text: Array.from({ length: 70 }, (_, word) => `word${(7 * at + 13 * word) % 500}`).join(" "),
     labels: { topic: at % 2 === 0 ? "a" : "b" },
     tags: {},
   }))
-const { train, validation } = Corpus.parts({ train: rows(96, "t"), heldOut: rows(32, "h") })
+const { train, validation } = Corpus.parts({ train: rows(96, 0), heldOut: rows(32, 96) })
 
 /** What a phase of this plan was expected to take, and what it took. */
 const phase = async (freeze: Freeze.FreezePlan, more: Partial<Train.Options> = {}) => {

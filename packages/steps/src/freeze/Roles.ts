@@ -323,10 +323,10 @@ const checkRates = (
   where: string,
 ): void => {
   const own = adapters(told, blocks)
-  const trains = [...own, ...trainable]
+  const trains = new Set([...own, ...trainable])
   const all = [...Group.all(blocks, tasks), ...Lora.groups(blocks)]
   for (const group of Object.keys(told.rates.groups ?? {})) {
-    if (trains.includes(group)) continue
+    if (trains.has(group)) continue
     throw all.includes(group)
       ? refused(
           `${where}, rates`,

@@ -105,7 +105,7 @@ const graphsOf = ({ settings, before, roles, heads }: Of): Graphs => {
     trainable: [...Roles.adapters(settings, config.dimensions.blocks), ...roles.trainable],
     taskWeights: settings.weights,
     classWeights: Object.fromEntries(
-      Object.keys(settings.classWeights).map((task) => [task, Array<number>(heads[task]?.labels ?? 2).fill(1)]),
+      Object.keys(settings.classWeights ?? {}).map((task) => [task, Array<number>(heads[task]?.labels ?? 2).fill(1)]),
     ),
     dropout: Object.values(dropout).some((rate) => rate > 0) ? { rates: dropout, seed: Seed.make(0) } : undefined,
   }
