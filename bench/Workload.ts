@@ -79,7 +79,7 @@ export const make = (workload: Workload): Subject => {
     config: EncoderConfig.make(Bert, sizes),
     heads,
     trainable: Group.all(sizes.blocks, [task]).slice(workload.frozenGroups),
-    adamW: AdamW.defaults,
+    optimizer: AdamW.make(),
     maxGradientNorm,
   }
   const numbers = (parameters: ReadonlyArray<Parameter.Parameter>) =>
@@ -89,7 +89,7 @@ export const make = (workload: Workload): Subject => {
   return {
     model,
     update,
-    state: { ...numbers(update.parameters), ...TrainingModel.freshMoments(update.parameters) },
+    state: { ...numbers(update.parameters), ...TrainingModel.freshMoments(AdamW.make(), update.parameters) },
     batch: (at) => batch(workload, at),
     rates: (at) => ({
       ...TrainingModel.weights({ [task]: 1 }),

@@ -9,7 +9,7 @@ import * as Value from "@thaw/onnx/Value"
 import * as Onnxruntime from "@thaw/runners/Onnxruntime"
 import { describe, expect, it } from "vitest"
 
-const settings: AdamW.Settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 }
+const settings = AdamW.make({ weightDecay: 0.1 })
 
 const update = (decay: AdamW.Decay) => {
   const vector = (name: string) => Value.input(name, "float32", [3])

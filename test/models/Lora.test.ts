@@ -1,4 +1,5 @@
 import * as Seed from "@thaw/core/Seed"
+import * as AdamW from "@thaw/models/AdamW"
 import * as EncoderConfig from "@thaw/models/EncoderConfig"
 import * as Group from "@thaw/models/Group"
 import * as Lora from "@thaw/models/Lora"
@@ -100,7 +101,7 @@ describe("the graphs of a phase with adapters", () => {
         ...weights,
         ...TrainingModel.weights(GoldenLora.golden.weights),
         hidden: hidden!,
-        ...TrainingModel.freshMoments(parameters),
+        ...TrainingModel.freshMoments(AdamW.make(), parameters),
         ...TrainingModel.microBatch(0),
         ...TrainingModel.rates(
           phase,

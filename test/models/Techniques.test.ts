@@ -1,5 +1,7 @@
+import * as AdamW from "@thaw/models/AdamW"
 import * as Group from "@thaw/models/Group"
 import * as LearningRate from "@thaw/models/LearningRate"
+import * as Sgd from "@thaw/models/Sgd"
 import * as TrainingModel from "@thaw/models/TrainingModel"
 import * as Tensor from "@thaw/onnx/Tensor"
 import * as Onnxruntime from "@thaw/runners/Onnxruntime"
@@ -205,6 +207,66 @@ describe("accumulation", () => {
   })
 })
 
+describe("SGD", () => {
+  it.each(["sgd", "nesterov"] as const)("has the curve of PyTorch's: %s", async (run) => {
+    const golden = Techniques.goldenOf(run)
+    const { momentum, weightDecay } = golden
+    const settings = { optimizer: Sgd.make({ momentum, nesterov: run === "nesterov", weightDecay }) }
+    const batches = (await Golden.batchesOf("bert")).slice(0, golden.updates.length)
+    const updates = batches.map((batch, at) => ({ microBatches: [batch], rates: golden.updates[at]!.rates }))
+    await expectGolden(run, await Techniques.train(golden, [{ trainable: Techniques.all, settings, updates }]), 2e-5)
+  })
+
+  it("keeps one buffer of a parameter, and nothing without momentum", async () => {
+    const kept = async (momentum: number) => {
+      const phase = { ...(await Golden.phaseOf("bert", "nothing")), optimizer: Sgd.make({ momentum }) }
+      const { state, parameters } = TrainingModel.make(phase).update(["topic"])
+      const moments = Object.keys(state).filter((name) => !parameters.some((each) => each.name === name))
+      return { moments, parameters: parameters.map(({ name }) => name) }
+    }
+    const { moments, parameters } = await kept(0.9)
+    expect(moments).toEqual(parameters.map((name) => `momentum_buffer.${name}`))
+    expect((await kept(0)).moments).toEqual([])
+  })
+
+  it("adds to the gradient what pulls a weight to its start, biases too, and what pulls a head to 0", async () => {
+    const [l2sp, weightDecay, rate] = [0.5, 0.25, 0.1]
+    const phase = {
+      ...(await Golden.phaseOf("bert", "nothing")),
+      optimizer: Sgd.make({ momentum: 0, weightDecay }),
+      l2sp,
+    }
+    const { graph, groups, parameters } = TrainingModel.make(phase).update(["topic"])
+    const initial = await Golden.weightsOf("bert", "initial")
+    const [batch] = await Golden.batchesOf("bert")
+    const updated = (distance: number) =>
+      Onnxruntime.evaluate(
+        graph,
+        Golden.fed(graph, {
+          ...initial,
+          ...batch,
+          ...TrainingModel.weights({ topic: 1 }),
+          ...TrainingModel.rates(
+            phase,
+            groups.map((group) => ({ group, learningRate: rate, count: 1 })),
+          ),
+          ...Object.fromEntries(
+            parameters.map(({ name, shape }) => {
+              const start = Tensor.numbers(initial[name]!).map((value) => value + distance)
+              return [`start.${name}`, Tensor.float32(shape, start)]
+            }),
+          ),
+        }),
+      )
+    const [near, far] = [await updated(0), await updated(2)]
+    for (const { name, group } of parameters) {
+      const [a, b] = [near, far].map((result) => Tensor.numbers(result[`next.${name}`]!))
+      const pull = Group.taskOf(group) === undefined ? rate * l2sp * 2 : 0
+      for (const [at, value] of a!.entries()) expect(b![at]! - value, name).toBeCloseTo(pull, 5)
+    }
+  })
+})
+
 describe("decay toward the start (L2-SP)", () => {
   const golden = Techniques.goldenOf("l2sp")
   const trained = async (settings: Partial<TrainingModel.Phase>) => {
@@ -238,7 +300,7 @@ describe("decay toward the start (L2-SP)", () => {
     const feeds = {
       ...initial,
       ...TrainingModel.weights({ topic: 1 }),
-      ...TrainingModel.freshMoments(parameters),
+      ...TrainingModel.freshMoments(AdamW.make(), parameters),
       ...TrainingModel.rates(
         phase,
         groups.map((group) => ({ group, learningRate: rates, count: 1 })),

@@ -83,7 +83,7 @@ export const phaseOf = async (family: FamilyName, variant: Variant): Promise<Tra
     config: configOf(family),
     heads,
     trainable: variants[variant],
-    adamW: { ...AdamW.defaults, weightDecay },
+    optimizer: AdamW.make({ weightDecay }),
     maxGradientNorm,
   }
   const initial = await weightsOf(family, "initial")
@@ -111,7 +111,7 @@ export const train = (family: FamilyName, variant: Variant, threads: number): Pr
     const model = TrainingModel.make(phase)
     const device = yield* (yield* Sessions).open
     yield* device.put(Object.fromEntries(model.parameters.map(({ name }) => [name, initial[name]!])))
-    yield* device.put(TrainingModel.freshMoments(model.parameters))
+    yield* device.put(TrainingModel.freshMoments(AdamW.make(), model.parameters))
     const prefix = model.prefix === undefined ? undefined : yield* device.session(model.prefix)
     const sessions = new Map<string, { readonly update: TrainingModel.Update; readonly session: Session }>()
     const counts = new Map<string, number>()
@@ -158,7 +158,7 @@ export const train = (family: FamilyName, variant: Variant, threads: number): Pr
         gradientNorm: number("gradientNorm"),
       })
     }
-    const moments = model.parameters.flatMap(({ name }) => Object.values(TrainingModel.moments(name)))
+    const moments = model.parameters.flatMap(({ name }) => TrainingModel.moments(AdamW.make(), name))
     return {
       updates,
       weights: yield* device.take(model.parameters.map(({ name }) => name)),

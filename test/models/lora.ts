@@ -58,7 +58,7 @@ export const phase = async (more: Partial<TrainingModel.Phase> = {}): Promise<Tr
   config,
   heads: Golden.heads,
   trainable: [...Lora.groups(config.dimensions.blocks), "head.entities", "head.topic"],
-  adamW: { ...AdamW.defaults, weightDecay: golden.weightDecay },
+  optimizer: AdamW.make({ weightDecay: golden.weightDecay }),
   maxGradientNorm: golden.maxGradientNorm,
   frozen: await initial(),
   ...more,
@@ -77,7 +77,7 @@ export const train = (threads: number): Promise<Trained> =>
     const model = TrainingModel.make(own)
     const device = yield* (yield* Sessions).open
     yield* device.put(Object.fromEntries(model.parameters.map(({ name }) => [name, own.frozen[name]!])))
-    yield* device.put(TrainingModel.freshMoments(model.parameters))
+    yield* device.put(TrainingModel.freshMoments(AdamW.make(), model.parameters))
     const below = yield* device.session(model.prefix!)
     const opened = new Map(
       yield* Effect.forEach([["topic"], ["entities"], ["entities", "topic"]], (tasks) => {

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs"
 import * as AdamW from "@thaw/models/AdamW"
 import type * as Group from "@thaw/models/Group"
+import * as Sgd from "@thaw/models/Sgd"
 import * as TrainingModel from "@thaw/models/TrainingModel"
 import { type Device, type Session, Sessions } from "@thaw/onnx/Session"
 import type { Graph } from "@thaw/onnx/Graph"
@@ -10,7 +11,7 @@ import * as SessionProcess from "@thaw/runners/SessionProcess"
 import { Effect } from "effect"
 import * as Golden from "./golden.ts"
 
-export type Run = "gradual" | "frozenHead" | "labelSmoothing" | "l2sp" | "accumulation"
+export type Run = "gradual" | "frozenHead" | "labelSmoothing" | "l2sp" | "sgd" | "nesterov" | "accumulation"
 export type Feeds = Readonly<Record<string, Tensor.Tensor>>
 
 export interface UpdateFigures {
@@ -30,6 +31,8 @@ export interface GoldenRun {
   readonly labelSmoothing: Readonly<Record<string, number>>
   /** Of `l2sp`. */
   readonly l2sp: number
+  /** Of `sgd` and `nesterov`. */
+  readonly momentum: number
   /** Of `gradual`: groups that train in each phase, and the learning rate. */
   readonly phases: ReadonlyArray<ReadonlyArray<Group.Group>>
   readonly phaseUpdates: number
@@ -76,7 +79,9 @@ export const train = (
     const named = Object.fromEntries(parameters.map(({ name }) => [name, initial[name]!]))
     yield* device.put(named)
     yield* device.put(Object.fromEntries(Object.entries(named).map(([name, tensor]) => [`start.${name}`, tensor])))
-    yield* device.put(TrainingModel.freshMoments(parameters))
+    for (const optimizer of [AdamW.make(), Sgd.make()]) {
+      yield* device.put(TrainingModel.freshMoments(optimizer, parameters))
+    }
     yield* device.put(TrainingModel.freshAccumulators(parameters))
     const counts: Record<Group.Group, number> = {}
     const updates: Array<UpdateFigures> = []
@@ -85,7 +90,7 @@ export const train = (
       const plan = {
         ...shared,
         trainable,
-        adamW: { ...AdamW.defaults, weightDecay: golden.weightDecay },
+        optimizer: AdamW.make({ weightDecay: golden.weightDecay }),
         maxGradientNorm: golden.maxGradientNorm,
         ...settings,
       }

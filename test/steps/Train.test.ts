@@ -59,7 +59,7 @@ describe("multi-task training is a chain of phases", () => {
       accumulate: 1,
       learningRate: { _tag: "constant", base: 1e-2 },
       rates: { decayPerBlock: 1 },
-      adamW: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
+      optimizer: { _tag: "adamW", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
       maxGradientNorm: 1,
       labelSmoothing: {},
       dropout: { hidden: 0, attention: 0, head: 0 },

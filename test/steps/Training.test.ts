@@ -4,6 +4,7 @@ import { promisify } from "node:util"
 import * as Artifact from "@thaw/core/Artifact"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as LearningRate from "@thaw/models/LearningRate"
+import * as Sgd from "@thaw/models/Sgd"
 import * as Safetensors from "@thaw/onnx/Safetensors"
 import * as Export from "@thaw/steps/Export"
 import * as Train from "@thaw/steps/Train"
@@ -141,5 +142,24 @@ describe("counts and moments", () => {
     numbers(await weightsOf(values.anew), bias).forEach((value, at) =>
       expect(Math.abs(value - start[at]!)).toBeCloseTo(1e-2, 4),
     )
+  })
+
+  it("are SGD's where it trains, and are not mixed with AdamW's", async () => {
+    const sgd = { optimizer: Sgd.make({ momentum: 0.9, weightDecay: 0.01 }) }
+    const first = Train.phase({ checkpoint: Corpus.started, ...Corpus.alone(["heads"], 1), ...sgd })
+    const second = { ...Corpus.alone(["heads"], 1, 2), trains: ["heads"] }
+    const went = Train.phase({ checkpoint: first, ...second, ...sgd })
+    const { values } = await world.run({ first, went })
+    const [before, after] = [await momentsOf(values.first), await momentsOf(values.went)]
+    const names = Object.keys(before)
+    expect(names.length).toBeGreaterThan(0)
+    expect(names.filter((name) => !name.startsWith("momentum_buffer.head."))).toEqual([])
+    expect(Object.keys(after).sort()).toEqual(names.toSorted())
+    for (const name of names) expect(after[name], name).not.toEqual(before[name])
+    expect(await world.failure({ mixed: Train.phase({ checkpoint: first, ...second }) })).toMatchObject({
+      message: expect.stringContaining(
+        "optimizer: expected the one that trained the checkpoint so far, whose moments it goes on with, got AdamW. Give all phases the same optimizer, or start from an exported folder, which has no moments.",
+      ) as string,
+    })
   })
 })

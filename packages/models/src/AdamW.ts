@@ -15,15 +15,26 @@ import * as Op from "@thaw/onnx/Op"
 import type * as Value from "@thaw/onnx/Value"
 import { Schema } from "effect"
 
-export const Settings = Schema.Struct({
+export const AdamW = Schema.TaggedStruct("adamW", {
   beta1: Schema.Number,
   beta2: Schema.Number,
   epsilon: Schema.Number,
   weightDecay: Schema.Number,
 })
-export type Settings = typeof Settings.Type
+export type AdamW = typeof AdamW.Type
 
-export const defaults: Settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 }
+/** β₁ 0.9, β₂ 0.999, ε 1e-8 and a decay of 0.01 unless given. */
+export const make = (options: Partial<Omit<AdamW, "_tag">> = {}): AdamW => ({
+  _tag: "adamW",
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  ...options,
+})
+
+/** Names of a parameter's two moments: torch's words for them. */
+export const moments = (name: string): readonly [m: string, v: string] => [`exp_avg.${name}`, `exp_avg_sq.${name}`]
 
 /** The three numbers of a group, each with one element. */
 export interface Rates {
@@ -39,7 +50,7 @@ export interface Rates {
 export const ratesLength = 3
 
 /** The three numbers of a group for its `count`-th update (from 1), in the order `stepSize`, `epsilon`, `shrink`. */
-export const ratesOf = (settings: Settings, rate: number, count: number): readonly [number, number, number] => {
+export const ratesOf = (settings: AdamW, rate: number, count: number): readonly [number, number, number] => {
   const correction = Math.sqrt(1 - settings.beta2 ** count)
   return [
     (rate * correction) / (1 - settings.beta1 ** count),
@@ -53,7 +64,7 @@ export const ratesOf = (settings: Settings, rate: number, count: number): readon
  * all its digits, of which 1 − it would lose most.
  */
 export const ratesTowardStart = (
-  settings: Settings,
+  settings: AdamW,
   rate: number,
   count: number,
   decay: number,
@@ -89,7 +100,7 @@ export interface Scales {
 }
 
 /** @param clip the factor every gradient is scaled by, a scalar */
-export const scales = ({ beta1, beta2 }: Settings, clip: Value.Value): Scales => ({
+export const scales = ({ beta1, beta2 }: AdamW, clip: Value.Value): Scales => ({
   gradient: Op.Mul(clip, 1 - beta1),
   square: Op.Mul(Op.Mul(clip, clip), 1 - beta2),
 })
@@ -108,7 +119,7 @@ export interface Gradient {
 
 /** The parameter and its moments after an update, all in the parameter's shape. */
 export const update = (
-  { beta1, beta2 }: Settings,
+  { beta1, beta2 }: AdamW,
   before: State,
   { gradient, square }: Gradient,
   scale: Scales,

@@ -76,7 +76,7 @@ const merge = Effect.fnUntraced(function* (
 /** Moments of everything else: those of adapters to come have the same names. */
 const without = Effect.fnUntraced(function* (found: ReadonlyArray<Lora.Adapted>, moments: Artifact.Content) {
   const parts = found.flatMap(({ adapter: { down, up } }) => [down, up])
-  const gone = new Set(parts.flatMap(({ name }) => Object.values(Optimizer.moments(name))))
+  const gone = new Set(parts.flatMap(({ name }) => Optimizer.everyMoment(name)))
   const names = [...(yield* CheckpointFiles.entries(moments)).keys()]
   const others = names.filter((name) => !gone.has(name))
   if (others.length === names.length) return moments

@@ -6,7 +6,8 @@
  * tokenizer.json          and tokenizer_config.json where there is one
  * model.safetensors       weights under upstream's names; heads under head.<task>., adapters under lora.<map>.
  * heads.json              task → kind of head and its labels in order
- * optimizer.safetensors   moments exp_avg.<weight>, exp_avg_sq.<weight>; absent before any training
+ * optimizer.safetensors   AdamW's exp_avg.<weight>, exp_avg_sq.<weight> or SGD's momentum_buffer.<weight>; absent before
+ *                         any training
  * lora.json               rank, alpha, … of low-rank adapters; absent where there are none
  * training.json           updates per group, history of phases
  * texts.bin               texts that any of its phases trained on, see TextSet; absent before any training

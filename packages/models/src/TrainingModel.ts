@@ -1,6 +1,6 @@
 /**
  * What trains in a phase, as ONNX graphs: one that computes what the frozen bottom of the encoder gives, and one per set
- * of tasks in a batch that goes forward, back, clips and applies AdamW.
+ * of tasks in a batch that goes forward, back, clips and applies the optimizer.
  *
  * ```
  * prefix   input_ids, attention_mask, token_type_ids ──► what crosses the boundary          weights inside
@@ -27,7 +27,6 @@ import * as Op from "@thaw/onnx/Op"
 import * as Tensor from "@thaw/onnx/Tensor"
 import * as Value from "@thaw/onnx/Value"
 import * as Problem from "@thaw/core/Problem"
-import * as AdamW from "./AdamW.ts"
 import * as Boundary from "./Boundary.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
 import { TrainingInvalid } from "./Errors.ts"
@@ -119,16 +118,17 @@ export const microBatch = (count: number): Readonly<Record<string, Tensor.Tensor
 const accumulator = (name: string): string => `accumulated.${name}`
 
 /** Moments of a parameter that never trained. */
-export const freshMoments = (parameters: ReadonlyArray<Parameter.Parameter>): Readonly<Record<string, Tensor.Tensor>> =>
+export const freshMoments = (
+  optimizer: Optimizer.Optimizer,
+  parameters: ReadonlyArray<Parameter.Parameter>,
+): Readonly<Record<string, Tensor.Tensor>> =>
   Object.fromEntries(
-    parameters.flatMap(({ name, shape }) => {
-      const { m, v } = moments(name)
-      const zeros = () => Tensor.float32(shape, new Float32Array(Tensor.elements(shape)))
-      return [
-        [m, zeros()],
-        [v, zeros()],
-      ]
-    }),
+    parameters.flatMap(({ name, shape }) =>
+      moments(optimizer, name).map((moment) => [
+        moment,
+        Tensor.float32(shape, new Float32Array(Tensor.elements(shape))),
+      ]),
+    ),
   )
 
 /** All-zero accumulators, as they are before an update's first micro-batch and after its `apply`. */
@@ -182,10 +182,10 @@ export const rates = (
   groups: Iterable<{ readonly group: Group.Group; readonly learningRate: number; readonly count: number }>,
 ): Readonly<Record<string, Tensor.Tensor>> =>
   Object.fromEntries(
-    Array.from(groups, ({ group, learningRate, count }) => [
-      `rates.${group}`,
-      Tensor.float32([AdamW.ratesLength], Optimizer.ratesOf(settings, group, learningRate, count)),
-    ]),
+    Array.from(groups, ({ group, learningRate, count }) => {
+      const numbers = Optimizer.ratesOf(settings, group, learningRate, count)
+      return [`rates.${group}`, Tensor.float32([numbers.length], numbers)]
+    }),
   )
 
 /** Every parameter of an encoder and its heads, bottom to top. */

@@ -69,7 +69,7 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
       drawn: roles.drawn,
       scored: Object.keys(inputs.validation).filter(isTrained),
       restore,
-      undo: Resident.load(device, stage.files, stage.model.parameters, checkpoint.training.updates),
+      undo: Resident.load(device, stage.files, inputs.optimizer, stage.model.parameters, checkpoint.training.updates),
       score: stage.score,
       where: label,
     },
@@ -116,7 +116,7 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
   }
   if (undone !== undefined) return withEntry(given.checkpoint, entry)
   const { counts } = closed.progress
-  const saved = yield* Resident.save(device, checkpoint, counts, scratch)
+  const saved = yield* Resident.save(device, checkpoint, inputs.optimizer, counts, scratch)
   const texts = stage.texts === undefined ? {} : { texts: stage.texts }
   return withEntry({ ...checkpoint, ...saved, ...texts, training: { ...checkpoint.training, updates: counts } }, entry)
 })

@@ -191,7 +191,7 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
       group,
       state: trains ? "trains" : "frozen",
       ...(trains ? { rate: { lowest: shape.lowest * base, highest: shape.highest * base } } : {}),
-      weightDecay: trains ? settings.adamW.weightDecay : 0,
+      weightDecay: trains ? settings.optimizer.weightDecay : 0,
       dropout: trains ? dropoutOf(settings, group) : 0,
       parameters: parameters.get(group)!,
     }

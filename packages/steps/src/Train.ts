@@ -11,11 +11,11 @@ import * as Problem from "@thaw/core/Problem"
 import * as Seed from "@thaw/core/Seed"
 import * as Step from "@thaw/core/Step"
 import * as Wire from "@thaw/core/Wire"
-import type * as AdamW from "@thaw/models/AdamW"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Forecast from "@thaw/models/Forecast"
 import * as Head from "@thaw/models/Head"
 import type * as LearningRate from "@thaw/models/LearningRate"
+import type * as Optimizer from "@thaw/models/Optimizer"
 import { Effect, Schema } from "effect"
 import * as AddTask from "./AddTask.ts"
 import type * as Balance from "./Balance.ts"
@@ -163,7 +163,8 @@ export interface Options {
   /** Micro-batches of one update; 1 unless given. */
   readonly accumulate?: number
   readonly maxTokens?: number
-  readonly adamW?: Partial<AdamW.Settings>
+  /** `AdamW.make({ … })` or `Sgd.make({ … })`; AdamW with its defaults unless given. All phases of a checkpoint have the same. */
+  readonly optimizer?: Optimizer.Optimizer
   /** 1 unless given. */
   readonly maxGradientNorm?: number
   /** Of every task, or by task; 0 unless given. */

@@ -64,6 +64,7 @@ describe("the timeline as a table", () => {
       "updates        4                          6",
       "draws          mood 25 %, topic 75 %      topic",
       "counts         mood ~ 50 %, topic ~ 50 %",
+      "optimizer      AdamW                      AdamW",
       "decay          0.01                       0.01",
       "dropout        0                          0",
       "learns         68 parameters              ≤ 8.8 k parameters",
@@ -104,7 +105,7 @@ describe("the timeline as a table", () => {
     const learningRate = LearningRate.constant(1e-3)
     const rates = Rates.uniform()
     const lines = text({ freeze, learningRate, rates: { ...rates, groups: { "lora.block.0": 2e-3 } } })
-    expect(lines.slice(1, 14).map((line) => line.split(/ {2,}/))).toEqual([
+    expect(lines.slice(1, 15).map((line) => line.split(/ {2,}/))).toEqual([
       ["", "phase 1", "phase 2", "phase 3"],
       ["head.mood", "1.0e-3", "1.0e-3", "1.0e-3"],
       ["head.topic", "1.0e-3", "1.0e-3", "1.0e-3"],
@@ -117,6 +118,7 @@ describe("the timeline as a table", () => {
       ["updates", "4", "4", "4"],
       ["draws", "mood 25 %, topic 75 %", "mood 25 %, topic 75 %", "mood 25 %, topic 75 %"],
       ["counts", "mood ~ 50 %, topic ~ 50 %", "mood ~ 50 %, topic ~ 50 %", "mood ~ 50 %, topic ~ 50 %"],
+      ["optimizer", "AdamW", "AdamW", "AdamW"],
       ["decay", "0.01", "0.01", "0.01"],
     ])
     expect(lines.find((line) => line.startsWith("dropout"))!.split(/ {2,}/)).toEqual([

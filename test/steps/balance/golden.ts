@@ -76,7 +76,7 @@ export const train = (balance: Balance.Balance, microBatch = 32): Promise<Traine
       config: Golden.configOf("bert"),
       heads: Golden.heads,
       trainable,
-      adamW: { ...AdamW.defaults, weightDecay },
+      optimizer: AdamW.make({ weightDecay }),
       maxGradientNorm,
       frozen: {},
     }
@@ -87,7 +87,7 @@ export const train = (balance: Balance.Balance, microBatch = 32): Promise<Traine
     )
     yield* device.put({
       ...Object.fromEntries(model.parameters.map(({ name }) => [name, initial[name]!])),
-      ...TrainingModel.freshMoments(model.parameters),
+      ...TrainingModel.freshMoments(AdamW.make(), model.parameters),
       ...TrainingModel.freshAccumulators(model.parameters),
       ...Object.fromEntries(zeros),
     })

@@ -140,7 +140,7 @@ export const train = (given: Given): Promise<Trained> => {
       config: configOf(given.family ?? "bert", given.hidden ?? 16),
       heads,
       trainable: given.trainable,
-      adamW: AdamW.defaults,
+      optimizer: AdamW.make(),
       maxGradientNorm: 1,
     }
     const numbers = (parameters: ReadonlyArray<Parameter.Parameter>) =>
@@ -149,7 +149,7 @@ export const train = (given: Given): Promise<Trained> => {
       )
     const model = TrainingModel.make({ ...plan, frozen: numbers(TrainingModel.frozenParameters(plan)) })
     const device = yield* (yield* Sessions).open
-    yield* device.put({ ...numbers(model.parameters), ...TrainingModel.freshMoments(model.parameters) })
+    yield* device.put({ ...numbers(model.parameters), ...TrainingModel.freshMoments(AdamW.make(), model.parameters) })
     const scratch = mkdtempSync(join(root, "scratch-"))
     const boundary = yield* Boundary.open({
       device,
@@ -171,7 +171,7 @@ export const train = (given: Given): Promise<Trained> => {
       const { feeds, tasks } = Batch.make(drawn, wanted, 0)
       const rates = (groups: ReadonlyArray<Group.Group>) =>
         TrainingModel.rates(
-          { adamW: AdamW.defaults },
+          { optimizer: AdamW.make() },
           groups.map((group) => ({ group, learningRate: 1e-2, count })),
         )
       const batch = { examples: drawn, feeds, tasks }

@@ -9,6 +9,7 @@
  *   updates       47               47                     47
  * ```
  */
+import * as Optimizer from "@thaw/models/Optimizer"
 import type * as Timeline from "@thaw/steps/Timeline"
 import type * as Estimate from "@thaw/steps/timeline/Estimate"
 import type * as Weights from "@thaw/steps/timeline/Weights"
@@ -85,6 +86,7 @@ const figures = [
   "counts",
   "balance",
   "padding",
+  "optimizer",
   "decay",
   "dropout",
   "learns",
@@ -114,7 +116,8 @@ const rowsOf = (phase: Timeline.Phase, palette: Ansi.Palette): ReadonlyArray<rea
       ["lasts", lasting(settings)],
       ["updates", palette.dim("unknown")],
       ...(phase.balancer === undefined ? [] : [["balance", phase.balancer] as const]),
-      ["decay", String(settings.adamW.weightDecay)],
+      ["optimizer", Optimizer.names[settings.optimizer._tag]],
+      ["decay", String(settings.optimizer.weightDecay)],
     ]
   }
   const { cost } = known
@@ -129,7 +132,8 @@ const rowsOf = (phase: Timeline.Phase, palette: Ansi.Palette): ReadonlyArray<rea
       : [["counts", parts(known.weights, ({ effective }) => effective, palette)] as const]),
     ...(phase.balancer === undefined ? [] : [["balance", balanceOf(phase.balancer, known.starting, palette)] as const]),
     ...(known.padding === undefined ? [] : [["padding", estimated(known.padding, percent, palette)] as const]),
-    ["decay", settings.l2sp === undefined ? String(settings.adamW.weightDecay) : `${settings.l2sp} to the start`],
+    ["optimizer", optimizerOf(settings.optimizer)],
+    ["decay", settings.l2sp === undefined ? String(settings.optimizer.weightDecay) : `${settings.l2sp} to the start`],
     ["dropout", dropoutOf(known.groups)],
     ["learns", `${estimated(known.trainedParameters, Figures.short, palette)} parameters`],
     ["weights", bytes(cost.weightBytes)],
@@ -141,6 +145,11 @@ const rowsOf = (phase: Timeline.Phase, palette: Ansi.Palette): ReadonlyArray<rea
     ["work", estimated(cost.work, Figures.operations, palette)],
   ]
 }
+
+const optimizerOf = (optimizer: Timeline.Phase["settings"]["optimizer"]): string =>
+  optimizer._tag === "adamW"
+    ? Optimizer.names.adamW
+    : `${Optimizer.names.sgd}, ${optimizer.nesterov ? "nesterov" : "momentum"} ${optimizer.momentum}`
 
 const lasting = ({ length, earlyStopping, unfreezeUntil }: Timeline.Phase["settings"]): string => {
   const whole =

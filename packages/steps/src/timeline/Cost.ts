@@ -4,6 +4,7 @@
  * matrix products, which are nearly all there is.
  */
 import * as Forecast from "@thaw/models/Forecast"
+import * as Optimizer from "@thaw/models/Optimizer"
 import * as TrainingModel from "@thaw/models/TrainingModel"
 import * as Seed from "@thaw/core/Seed"
 import type * as Group from "@thaw/models/Group"
@@ -77,7 +78,10 @@ export const of = (phase: Of): Cost => {
   const held = (bytes: number | undefined) => Estimate.all([roughly, longest, all], () => bytes ?? 0)
   return {
     weightBytes: Estimate.all([all], (count) => 4 * count),
-    momentBytes: Estimate.all([trainedParameters], (count) => 8 * count),
+    momentBytes: Estimate.all(
+      [trainedParameters],
+      (count) => 4 * count * Optimizer.moments(settings.optimizer, "").length,
+    ),
     updateBytes: Estimate.all([trainedParameters], () => memory?.updateBytes ?? 0),
     activationBytes: held(memory?.activationBytes),
     peakBytes: held(memory?.peakBytes),

@@ -136,7 +136,8 @@ const residentBytes = (
   const returning = elements(parameters.filter(({ group }) => Optimizer.returns(plan, group)))
   const apart = keepsApart(settings) === "never" ? 0 : Math.max(...sets.map((tasks) => tasks.length))
   const sums = apart + (settings.accumulate > 1 ? 1 : 0)
-  return 4 * (all + elements(parameters) * (2 + sums) + returning)
+  const moments = Optimizer.moments(plan.optimizer, "").length
+  return 4 * (all + elements(parameters) * (moments + sums) + returning)
 }
 
 const elements = (parameters: ReadonlyArray<Parameter.Parameter>): number =>

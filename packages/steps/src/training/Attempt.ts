@@ -37,7 +37,7 @@ export const run = Effect.fnUntraced(function* (stage: Stage) {
     yield* emit({ _tag: "noticed", step: label, message })
   }
   const restore = restoring(stage, saving)
-  const names = Resident.stateNames(model.parameters)
+  const names = Resident.stateNames(inputs.optimizer, model.parameters)
   const update = yield* updating(stage, start)
 
   const evaluate = Effect.fnUntraced(function* (progress: Progress.Progress) {
@@ -47,7 +47,7 @@ export const run = Effect.fnUntraced(function* (stage: Stage) {
     const { progress: after, improved } = yield* Verdict.after(inputs, watches, roles.drawn, balanced, scores, label)
     for (const watch of Verdict.restoring(watches).filter((each) => improved.includes(each))) {
       const name = Verdict.bestName(watch, after.update)
-      yield* saving.best(name, after, Resident.stateNames(parametersOf(stage, watch)))
+      yield* saving.best(name, after, Resident.stateNames(inputs.optimizer, parametersOf(stage, watch)))
     }
     // The head of a task that stops now stays at its best from here on.
     const stopping = Verdict.restoring(watches).filter(
@@ -126,7 +126,8 @@ const restoring = (stage: Stage, saving: Saving.Saving) =>
   Effect.fnUntraced(function* (watch: Verdict.Watch, update: number, now: Progress.Progress) {
     const before = stage.inputs.checkpoint.training.updates
     if (update === now.update) return now
-    if (update === 0) yield* Resident.reload(stage.device, stage.files, parametersOf(stage, watch), before)
+    if (update === 0)
+      yield* Resident.reload(stage.device, stage.files, stage.inputs.optimizer, parametersOf(stage, watch), before)
     const counts = update === 0 ? before : (yield* saving.restore(Verdict.bestName(watch, update))).counts
     if (watch.task === undefined) return { ...now, counts }
     const group = Group.head(watch.task)

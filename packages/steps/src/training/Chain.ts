@@ -1,7 +1,6 @@
 /** From what an author asks of training to the settings of every phase, with all defaults filled in. */
 import { PipelineInvalid } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
-import * as AdamW from "@thaw/models/AdamW"
 import * as Group from "@thaw/models/Group"
 import * as Lora from "@thaw/models/Lora"
 import * as Freeze from "../Freeze.ts"
@@ -82,7 +81,7 @@ const settingsOf = (
     learningRate: phase.learningRate ?? options.learningRate,
     rates: phase.rates ?? ratesIn(options.rates, phase, blocks, drawn),
     ...optional("span", span),
-    adamW: { ...AdamW.defaults, ...options.adamW },
+    ...optional("optimizer", options.optimizer),
     ...optional("maxGradientNorm", options.maxGradientNorm),
     labelSmoothing:
       typeof labelSmoothing === "number"

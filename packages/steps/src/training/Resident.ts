@@ -1,7 +1,9 @@
 /** A checkpoint's tensors on a device, under their own names, and back into files. */
 import { join } from "node:path"
 import * as Artifact from "@thaw/core/Artifact"
+import { PipelineInvalid } from "@thaw/core/Errors"
 import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as CheckpointFiles from "@thaw/models/CheckpointFiles"
 import type * as Group from "@thaw/models/Group"
 import * as Optimizer from "@thaw/models/Optimizer"
 import type * as Parameter from "@thaw/models/Parameter"
@@ -21,17 +23,16 @@ export type Counts = Readonly<Record<Group.Group, number>>
 export const identity = (names: Iterable<string>): Readonly<Record<string, string>> =>
   Object.fromEntries(Array.from(names, (name) => [name, name]))
 
+type Parameters = ReadonlyArray<Parameter.Parameter>
+
 /** Names of these parameters' moments. */
-export const momentNames = (parameters: ReadonlyArray<Parameter.Parameter>): ReadonlyArray<string> =>
-  parameters.flatMap(({ name }) => {
-    const { m, v } = TrainingModel.moments(name)
-    return [m, v]
-  })
+export const momentNames = (optimizer: Optimizer.Optimizer, parameters: Parameters): ReadonlyArray<string> =>
+  parameters.flatMap(({ name }) => Optimizer.moments(optimizer, name))
 
 /** Names of these parameters' weights and moments. */
-export const stateNames = (parameters: ReadonlyArray<Parameter.Parameter>): ReadonlyArray<string> => [
+export const stateNames = (optimizer: Optimizer.Optimizer, parameters: Parameters): ReadonlyArray<string> => [
   ...parameters.map(({ name }) => name),
-  ...momentNames(parameters),
+  ...momentNames(optimizer, parameters),
 ]
 
 /** Files of a checkpoint that a device can load. */
@@ -39,6 +40,30 @@ export interface Files {
   readonly weights: string
   readonly moments: string | undefined
 }
+
+/**
+ * Fails unless every group that ever trained has the moments that this optimizer goes on with: counts without them would
+ * correct a bias that is not there.
+ *
+ * @param where names the step, for messages
+ */
+export const requireMoments = Effect.fnUntraced(function* (
+  checkpoint: Checkpoint.Checkpoint,
+  optimizer: Optimizer.Optimizer,
+  where: string,
+) {
+  const { moments, training } = checkpoint
+  const kept = new Set(moments === undefined ? [] : (yield* CheckpointFiles.entries(moments)).keys())
+  const trained = Checkpoint.parameters(checkpoint).filter(({ group }) => (training.updates[group] ?? 0) > 0)
+  const wanted = momentNames(optimizer, trained)
+  if (wanted.every((name) => kept.has(name))) return
+  return yield* new PipelineInvalid({
+    where: `${where}, optimizer`,
+    expected: `the one that trained the checkpoint so far, whose moments it goes on with`,
+    got: Optimizer.names[optimizer._tag],
+    advice: "Give all phases the same optimizer, or start from an exported folder, which has no moments.",
+  })
+})
 
 /** Tensors of zero, made where they are to be: all together they may be larger than the weights. */
 const zeros = Effect.fnUntraced(function* (
@@ -53,11 +78,11 @@ const zeros = Effect.fnUntraced(function* (
   yield* session.run({ feeds: { zero: Tensor.scalar("float32", 0) }, keep: identity(Object.keys(outputs)) })
 }, Effect.scoped)
 
-const forget = (device: Device, parameters: ReadonlyArray<Parameter.Parameter>) =>
+const forget = (device: Device, optimizer: Optimizer.Optimizer, parameters: Parameters) =>
   zeros(
     device,
     parameters.flatMap(({ name, shape }) =>
-      Object.values(TrainingModel.moments(name)).map((moment) => ({ name: moment, shape })),
+      Optimizer.moments(optimizer, name).map((moment) => ({ name: moment, shape })),
     ),
   )
 
@@ -65,11 +90,12 @@ const forget = (device: Device, parameters: ReadonlyArray<Parameter.Parameter>) 
 export const load = Effect.fnUntraced(function* (
   device: Device,
   files: Files,
-  trainable: ReadonlyArray<Parameter.Parameter>,
+  optimizer: Optimizer.Optimizer,
+  trainable: Parameters,
   counts: Counts,
 ): Effect.fn.Return<void, SessionFailed> {
   yield* device.load(files.weights)
-  yield* forget(device, trainable.filter(hasNoMoments(counts)))
+  yield* forget(device, optimizer, trainable.filter(hasNoMoments(counts)))
   if (files.moments !== undefined) yield* device.load(files.moments)
 })
 
@@ -82,13 +108,14 @@ const hasNoMoments =
 export const reload = Effect.fnUntraced(function* (
   device: Device,
   files: Files,
-  parameters: ReadonlyArray<Parameter.Parameter>,
+  optimizer: Optimizer.Optimizer,
+  parameters: Parameters,
   counts: Counts,
 ): Effect.fn.Return<void, SessionFailed> {
   yield* device.load(files.weights, identity(parameters.map(({ name }) => name)))
-  yield* forget(device, parameters.filter(hasNoMoments(counts)))
+  yield* forget(device, optimizer, parameters.filter(hasNoMoments(counts)))
   const trained = parameters.filter((parameter) => !hasNoMoments(counts)(parameter))
-  if (files.moments !== undefined) yield* device.load(files.moments, identity(momentNames(trained)))
+  if (files.moments !== undefined) yield* device.load(files.moments, identity(momentNames(optimizer, trained)))
 })
 
 /** What some settings need beside weights and moments: weights to decay toward, sums of gradients of micro-batches or tasks. */
@@ -113,17 +140,21 @@ export const beside = Effect.fnUntraced(function* (
 /** Names of all that a phase may not change: weights, and moments of groups that trained before. */
 export const frozenNames = Effect.fnUntraced(function* (
   checkpoint: Checkpoint.Checkpoint,
-  trainable: ReadonlyArray<Parameter.Parameter>,
+  optimizer: Optimizer.Optimizer,
+  trainable: Parameters,
 ) {
-  const moving = new Set(stateNames(trainable))
+  const moving = new Set(stateNames(optimizer, trainable))
   const trained = Checkpoint.parameters(checkpoint).filter(({ group }) => (checkpoint.training.updates[group] ?? 0) > 0)
-  return [...(yield* Checkpoint.names(checkpoint)), ...momentNames(trained)].filter((name) => !moving.has(name))
+  return [...(yield* Checkpoint.names(checkpoint)), ...momentNames(optimizer, trained)].filter(
+    (name) => !moving.has(name),
+  )
 })
 
 /** Every weight, and the moments of groups that ever trained, as files for the next checkpoint. */
 export const save = Effect.fnUntraced(function* (
   device: Device,
   before: Checkpoint.Checkpoint,
+  optimizer: Optimizer.Optimizer,
   counts: Counts,
   scratch: string,
 ) {
@@ -132,6 +163,6 @@ export const save = Effect.fnUntraced(function* (
   const trained = Checkpoint.parameters(before).filter(({ group }) => (counts[group] ?? 0) > 0)
   const all = yield* Checkpoint.names(before)
   yield* device.save(weights, identity(all), { format: "pt" })
-  yield* device.save(moments, identity(momentNames(trained)), { format: "pt" })
+  yield* device.save(moments, identity(momentNames(optimizer, trained)), { format: "pt" })
   return { weights: Artifact.file(weights), moments: Artifact.file(moments) }
 })

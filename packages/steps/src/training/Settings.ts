@@ -5,6 +5,7 @@
 import * as AdamW from "@thaw/models/AdamW"
 import * as LearningRate from "@thaw/models/LearningRate"
 import * as Lora from "@thaw/models/Lora"
+import * as Optimizer from "@thaw/models/Optimizer"
 import { Schema } from "effect"
 import * as Balance from "../Balance.ts"
 import * as Rates from "../Rates.ts"
@@ -117,7 +118,7 @@ export const fields = {
    * The phase's part of one learning rate over several phases, in the unit of `length`; where absent the rate starts anew.
    */
   span: Schema.optionalKey(Schema.Struct({ before: notNegative, total: positive })),
-  adamW: AdamW.Settings,
+  optimizer: Optimizer.Optimizer,
   /** Largest global norm of the gradients. */
   maxGradientNorm: positive,
   /** By task; 0 where absent. */
@@ -151,7 +152,7 @@ export const defaults = {
   batch: 32,
   accumulate: 1,
   rates: Rates.uniform(),
-  adamW: AdamW.defaults,
+  optimizer: AdamW.make(),
   maxGradientNorm: 1,
   labelSmoothing: {},
   dropout: { hidden: 0, attention: 0, head: 0 },

@@ -56,6 +56,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
   const inputs = { ...given, checkpoint }
   const trainable = [...Roles.adapters(given, config.dimensions.blocks), ...roles.trainable]
   const dropout = { ...inputs.dropout, adapter: lora?.dropout ?? 0 }
+  yield* Resident.requireMoments(checkpoint, inputs.optimizer, label)
   // The device starts while texts are encoded.
   const opening = yield* Effect.forkIn((yield* Sessions).open, yield* Effect.scope)
   for (const { message } of roles.remarks) yield* emit({ _tag: "noticed", step: label, message })
@@ -96,7 +97,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     config,
     heads,
     trainable,
-    adamW: inputs.adamW,
+    optimizer: inputs.optimizer,
     maxGradientNorm: inputs.maxGradientNorm,
     l2sp: inputs.l2sp,
     classWeights: classWeightsOf(inputs, pools),
@@ -112,10 +113,10 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
 
   const device = yield* Fiber.join(opening)
   const files = yield* Checkpoint.onDisk(checkpoint, scratch)
-  yield* Resident.load(device, files, model.parameters, checkpoint.training.updates)
+  yield* Resident.load(device, files, inputs.optimizer, model.parameters, checkpoint.training.updates)
   const looks = inputs.telemetry !== undefined || balancing.gradients !== undefined
   yield* Resident.beside(device, files, model, { ...inputs, separate: looks ? tasks : undefined })
-  const untouched = yield* device.digest(yield* Resident.frozenNames(checkpoint, model.parameters))
+  const untouched = yield* device.digest(yield* Resident.frozenNames(checkpoint, inputs.optimizer, model.parameters))
   const { budgetBytes } = inputs.cache
   const frozenTop = model.boundary?.group
   const answering = yield* Validation.open({ device, checkpoint, padId, frozen: frozenTop, budgetBytes })
