@@ -1,13 +1,13 @@
 /** From token ids to vectors: word + position (+ token type where the family has one), normalised. */
 import * as Extent from "@thaw/onnx/Extent"
 import * as Op from "@thaw/onnx/Op"
-import * as Tensor from "@thaw/onnx/Tensor"
 import * as Value from "@thaw/onnx/Value"
 import type { Dimensions } from "./Dimensions.ts"
 import * as Dropout from "./Dropout.ts"
 import * as Group from "./Group.ts"
 import type { Inputs } from "./Inputs.ts"
 import * as LayerNorm from "./LayerNorm.ts"
+import * as OneHot from "./OneHot.ts"
 import type { Parameter, Weights } from "./Parameter.ts"
 
 export interface Embeddings {
@@ -53,16 +53,7 @@ export const forward = (
   const word = Op.Gather(weights(words), inputIds, { axis: 0 })
   const position = Op.Gather(weights(positions), Op.Range(0, Extent.of(inputIds, 1)), { axis: 0 })
   const flat = Op.Reshape(Op.Add(word, position), [-1, hidden])
-  const sum = types === undefined ? flat : Op.Gemm(oneOf(tokenTypeIds, types), weights(types), flat)
+  const sum = types === undefined ? flat : Op.Gemm(OneHot.of(tokenTypeIds, types.shape[0]!), weights(types), flat)
   const dropped = drop(LayerNorm.forward(norm, weights, sum), { group: Group.embeddings, name: "sum", rate: "hidden" })
   return Value.named(dropped, "embeddings/hidden")
-}
-
-/**
- * Rows with a single 1, [batch*tokens, rows of the table]. Times a table of a few rows they read it as Gather would, to
- * the bit, and the table's gradient is one product where Gather's would be a sum of thousands of rows on one thread.
- */
-const oneOf = (ids: Value.Value, { shape }: Parameter): Value.Value => {
-  const rows = Value.constant(Tensor.int32([1, shape[0]!], Array<undefined>(shape[0]!).keys()))
-  return Op.Cast(Op.Equal(Op.Reshape(ids, [-1, 1]), rows), "float32")
 }
