@@ -13,8 +13,8 @@ export interface Inputs {
   readonly attentionBias: Value.Value
 }
 
-/** Never −∞: a row without any token would become NaN. */
-const masked = -1e9
+/** Added to scores that count for nothing. Never −∞: a row without any token would become NaN. */
+export const masked = -1e9
 
 export const make = (): Inputs => {
   const grid = (name: string) => Value.input(name, "int32", ["batch", "tokens"])

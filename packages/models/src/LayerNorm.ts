@@ -6,7 +6,7 @@ import type { Parameter, Weights } from "./Parameter.ts"
 
 export interface LayerNorm {
   readonly weight: Parameter
-  readonly bias: Parameter
+  readonly bias: Parameter | undefined
   readonly epsilon: number
 }
 
@@ -21,7 +21,14 @@ export const make = (name: string, group: Group, { hidden, epsilon }: Options): 
   epsilon,
 })
 
-export const parameters = ({ weight, bias }: LayerNorm): ReadonlyArray<Parameter> => [weight, bias]
+/** With a gain alone. */
+export const unbiased = (name: string, group: Group, options: Options): LayerNorm => ({
+  ...make(name, group, options),
+  bias: undefined,
+})
+
+export const parameters = ({ weight, bias }: LayerNorm): ReadonlyArray<Parameter> =>
+  bias === undefined ? [weight] : [weight, bias]
 
 export const forward = ({ weight, bias, epsilon }: LayerNorm, weights: Weights, x: Value): Value =>
-  Op.LayerNormalization(x, weights(weight), weights(bias), { axis: -1, epsilon }).Y
+  Op.LayerNormalization(x, weights(weight), bias === undefined ? undefined : weights(bias), { axis: -1, epsilon }).Y

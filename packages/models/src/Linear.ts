@@ -7,8 +7,16 @@ import type { Parameter, Weights } from "./Parameter.ts"
 
 export interface Linear {
   readonly weight: Parameter
-  readonly bias: Parameter
+  readonly bias: Parameter | undefined
   readonly adapter?: Adapter
+  /** The outputs that are computed, where a family keeps several maps in one weight; all where absent. */
+  readonly outputs?: Outputs
+}
+
+/** Rows of W from `start` up to, not including, `end`. */
+export interface Outputs {
+  readonly start: number
+  readonly end: number
 }
 
 /** A low-rank path beside the map, see `Lora`: scale · (x · Aᵀ) · Bᵀ. */
@@ -40,8 +48,17 @@ export const make = (name: string, group: Group, { inputs, outputs, initializerR
   bias: { name: `${name}.bias`, shape: [outputs], group, decays: false, initial: "zeros" },
 })
 
-export const parameters = ({ weight, bias, adapter }: Linear): ReadonlyArray<Parameter> =>
-  adapter === undefined ? [weight, bias] : [weight, bias, adapter.down, adapter.up]
+/** y = x · Wᵀ */
+export const unbiased = (name: string, group: Group, options: Options): Linear => ({
+  ...make(name, group, options),
+  bias: undefined,
+})
+
+export const parameters = ({ weight, bias, adapter }: Linear): ReadonlyArray<Parameter> => [
+  weight,
+  ...(bias === undefined ? [] : [bias]),
+  ...(adapter === undefined ? [] : [adapter.down, adapter.up]),
+]
 
 /**
  * The bias goes into the product's own accumulator, and what the map gives into that of its adapter.
@@ -49,13 +66,17 @@ export const parameters = ({ weight, bias, adapter }: Linear): ReadonlyArray<Par
  * @param x [rows, inputs], rows being anything flattened
  */
 export const forward = (
-  { weight, bias, adapter }: Linear,
+  { weight, bias, adapter, outputs }: Linear,
   weights: Weights,
   x: Value,
   drop: Dropout.Drop = Dropout.none,
 ): Value => {
-  const y = Op.Gemm(x, weights(weight), weights(bias), { transB: 1 })
+  const taken = (parameter: Parameter) =>
+    outputs === undefined
+      ? weights(parameter)
+      : Op.Slice(weights(parameter), { starts: [outputs.start], ends: [outputs.end], axes: [0] })
+  const y = Op.Gemm(x, taken(weight), bias === undefined ? undefined : taken(bias), { transB: 1 })
   if (adapter === undefined) return y
   const low = Op.Gemm(drop(x, adapter.site), weights(adapter.down), undefined, { transB: 1 })
-  return Op.Gemm(low, weights(adapter.up), y, { alpha: adapter.scale, transB: 1 })
+  return Op.Gemm(low, taken(adapter.up), y, { alpha: adapter.scale, transB: 1 })
 }

@@ -9,6 +9,9 @@
  *
  * Adapters are parameters `lora.<map>.A` and `.B` in a group `lora.block.<i>` of their own, so that they train while their
  * block is frozen; rates take the group to be as high as its block.
+ *
+ * Where a family keeps queries, keys and values in one weight, they have one adapter: rows of B that belong to no target
+ * stay 0.
  */
 import * as Problem from "@thaw/core/Problem"
 import { Schema } from "effect"
@@ -72,6 +75,7 @@ const adaptBlock = (block: TransformerBlock, settings: Settings): TransformerBlo
   return {
     ...block,
     attention: {
+      ...block.attention,
       query: at("query", query),
       key: at("key", key),
       value: at("value", value),
@@ -108,9 +112,9 @@ export interface Adapted extends Linear {
   readonly adapter: Adapter
 }
 
-/** Every linear map with an adapter, bottom to top. */
-export const adapted = ({ blocks }: Network): ReadonlyArray<Adapted> =>
-  blocks
+/** Every weight with an adapter, bottom to top. */
+export const adapted = ({ blocks }: Network): ReadonlyArray<Adapted> => {
+  const all = blocks
     .flatMap(({ attention: { query, key, value, output: attended }, intermediate, output }) => [
       query,
       key,
@@ -120,3 +124,5 @@ export const adapted = ({ blocks }: Network): ReadonlyArray<Adapted> =>
       output,
     ])
     .flatMap((linear) => (linear.adapter === undefined ? [] : [{ ...linear, adapter: linear.adapter }]))
+  return [...new Map(all.map((linear) => [linear.weight.name, linear])).values()]
+}

@@ -24,7 +24,7 @@ import * as LayerNorm from "./LayerNorm.ts"
 import * as Linear from "./Linear.ts"
 import * as Network from "./Network.ts"
 import type { Parameter, Weights } from "./Parameter.ts"
-import * as TransformerBlock from "./TransformerBlock.ts"
+import * as Activation from "./Activation.ts"
 
 /** Upstream's names of the head's parts. */
 interface Names {
@@ -93,7 +93,7 @@ export const make = (config: EncoderConfig.EncoderConfig, weights: Weights): Mas
     }),
     [-1, config.dimensions.hidden],
   )
-  const active = TransformerBlock.activate[config.dimensions.activation](Linear.forward(dense, weights, masked))
+  const active = Activation.named[config.dimensions.activation](Linear.forward(dense, weights, masked))
   const logits = Linear.forward(decoder, weights, LayerNorm.forward(norm, weights, active))
   return {
     graph: Graph.make({ name: "masked token", outputs: { logits } }),

@@ -33,6 +33,11 @@ export const choose =
   (parameter) =>
     isInput(parameter) ? asInput(parameter) : inside(parameter)
 
+/** Each parameter once, where it comes first. */
+export const distinct = (parameters: ReadonlyArray<Parameter>): ReadonlyArray<Parameter> => [
+  ...new Map(parameters.map((parameter) => [parameter.name, parameter])).values(),
+]
+
 const remembered = (make: Weights): Weights => {
   const made = new Map<string, Value.Value>()
   return (parameter) => {

@@ -38,7 +38,7 @@ const names: TransformerBlock.Names = {
   outputNorm: "output.LayerNorm",
 }
 
-const drops: ReadonlyArray<TransformerBlock.Drops> = ["shares", "attended", "narrow"]
+const drops: TransformerBlock.Drops = { shares: "attention", attended: "hidden", narrow: "hidden" }
 
 export const Bert: Family = {
   modelType: "bert",

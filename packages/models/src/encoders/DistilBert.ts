@@ -37,7 +37,7 @@ const names: TransformerBlock.Names = {
 }
 
 /** Unlike BERT's, what attention gives is kept whole. */
-const drops: ReadonlyArray<TransformerBlock.Drops> = ["shares", "narrow"]
+const drops: TransformerBlock.Drops = { shares: "attention", narrow: "hidden" }
 
 export const DistilBert: Family = {
   modelType: "distilbert",
