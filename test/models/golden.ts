@@ -14,7 +14,7 @@ import type { Tensor } from "@thaw/onnx/Tensor"
 import * as SessionProcess from "@thaw/runners/SessionProcess"
 import { Effect } from "effect"
 
-export const families = ["bert", "distilbert"] as const
+export const families = ["bert", "distilbert", "electra", "modernbert", "mpnet", "roberta"] as const
 export type FamilyName = (typeof families)[number]
 
 /** Groups that train, per variant of two blocks. */
@@ -63,13 +63,16 @@ export const heads: Readonly<Record<string, Checkpoint.Head>> = {
   entities: { kind: "tokenClassification", labels: labels(5) },
 }
 
+/** Whose batches a family has: those of another are the same where the padding token is. */
+const batchesFrom: Partial<Record<FamilyName, FamilyName>> = { electra: "bert", modernbert: "bert", mpnet: "roberta" }
+
 /** Inputs of the graphs by their names, one record per update. */
 export const batchesOf = async (
   family: FamilyName,
   file = "batches",
 ): Promise<ReadonlyArray<Readonly<Record<string, Tensor>>>> => {
   const batches: Array<Record<string, Tensor>> = []
-  for (const [name, tensor] of Object.entries(await tensors(family, file))) {
+  for (const [name, tensor] of Object.entries(await tensors(batchesFrom[family] ?? family, file))) {
     const [update, ...rest] = name.split(".")
     const batch = (batches[Number(update)] ??= {})
     batch[rest.join(".")] = tensor

@@ -28,6 +28,7 @@ import { Effect } from "effect"
 import * as CheckpointFiles from "./CheckpointFiles.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
 import { TrainingInvalid, type TokenizerInvalid } from "./Errors.ts"
+import * as Family from "./Family.ts"
 import * as Lora from "./Lora.ts"
 import * as Parameter from "./Parameter.ts"
 import * as TextSet from "./TextSet.ts"
@@ -198,8 +199,8 @@ export const onDisk = Effect.fnUntraced(function* (checkpoint: Checkpoint, folde
 })
 
 /**
- * The checkpoint with heads for more tasks. A new head starts random, from streams of its parameters' names; its pooler
- * is a copy of the encoder's where the encoder came with one.
+ * The checkpoint with heads for more tasks. A new head starts random, from streams of its parameters' names; parts
+ * that the encoder came with, such as a pooler, are copies.
  *
  * Fails when a task has a head already or a task has fewer than two labels.
  */
@@ -215,13 +216,11 @@ export const withHeads = Effect.fnUntraced(function* (
     if (head.labels.length < 2) return yield* invalid(task, "at least two labels", Problem.list(head.labels) || "none")
   }
   const { config } = checkpoint
-  const { pooler } = config.family
   const weights: Record<string, Tensor.Tensor> = { ...(yield* tensors(checkpoint)) }
   const added = TrainingModel.allParameters({ config, heads }).filter(({ group }) => group.startsWith("head."))
   for (const parameter of added) {
     const local = parameter.name.slice(parameter.group.length + 1)
-    const source =
-      pooler !== undefined && local.startsWith(`${pooler.copiedTo}.`) ? poolerName(pooler, local) : undefined
+    const source = Family.broughtName(config.family, local)
     weights[parameter.name] =
       (source === undefined ? undefined : weights[source]) ?? Parameter.initialise(parameter, seed)
   }
@@ -231,6 +230,3 @@ export const withHeads = Effect.fnUntraced(function* (
     weights: Artifact.bytes(Safetensors.encode(weights)),
   }
 })
-
-const poolerName = (pooler: { readonly name: string; readonly copiedTo: string }, local: string): string =>
-  pooler.name + local.slice(pooler.copiedTo.length)

@@ -6,6 +6,8 @@ import * as JsonFile from "./JsonFile.ts"
 
 /** A whole number from 1. */
 export const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
+/** A token's id. */
+export const Id = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 export const Activation = Schema.Literals(Dimensions.activations)
 
 /** Reads the fields a family knows; others are upstream's own business. */
@@ -30,6 +32,19 @@ export const dimensions = (
           where: `${where}, config.json`,
           expected: `a hidden size that ${given.heads} attention heads divide`,
           got: String(given.hidden),
+          advice: "",
+        }),
+      )
+
+/** Most tokens, where rows of the table of positions before `first` belong to none. */
+export const positionsFrom = (first: number, rows: number, where: string): Effect.Effect<number, EncoderInvalid> =>
+  rows > first
+    ? Effect.succeed(rows - first)
+    : Effect.fail(
+        new EncoderInvalid({
+          where: `${where}, config.json, max_position_embeddings`,
+          expected: `more than ${first}, since the first token has position ${first}`,
+          got: String(rows),
           advice: "",
         }),
       )

@@ -70,10 +70,16 @@ export const forward = (
   const word = Op.Gather(weights(words), inputIds, { axis: 0 })
   const placed = positions === undefined ? word : Op.Add(word, positionsOf(positions, weights, Extent.of(inputIds, 1)))
   const flat = Op.Reshape(placed, [-1, lengthOf(dimensions)])
-  const sum = types === undefined ? flat : Op.Gemm(OneHot.of(tokenTypeIds, types.shape[0]!), weights(types), flat)
+  const sum = types === undefined ? flat : withTypes(flat, types, weights, tokenTypeIds)
   const dropped = drop(LayerNorm.forward(norm, weights, sum), { group: Group.embeddings, name: "sum", rate: "hidden" })
   const projected = project === undefined ? dropped : Linear.forward(project, weights, dropped)
   return Value.named(projected, "embeddings/hidden")
+}
+
+/** Of a single type every token is, whatever the tokenizer says. */
+const withTypes = (flat: Value.Value, types: Parameter, weights: Weights, tokenTypeIds: Value.Value): Value.Value => {
+  const rows = types.shape[0]!
+  return rows === 1 ? Op.Add(flat, weights(types)) : Op.Gemm(OneHot.of(tokenTypeIds, rows), weights(types), flat)
 }
 
 /** [tokens, length] */

@@ -4,6 +4,10 @@ import { Effect, Schema } from "effect"
 import type { Dimensions } from "./Dimensions.ts"
 import { Bert } from "./encoders/Bert.ts"
 import { DistilBert } from "./encoders/DistilBert.ts"
+import { Electra } from "./encoders/Electra.ts"
+import { ModernBert } from "./encoders/ModernBert.ts"
+import { Mpnet } from "./encoders/Mpnet.ts"
+import { Roberta, XlmRoberta } from "./encoders/Roberta.ts"
 import { EncoderInvalid } from "./Errors.ts"
 import type { Family } from "./Family.ts"
 import * as JsonFile from "./JsonFile.ts"
@@ -11,7 +15,15 @@ import * as Lora from "./Lora.ts"
 import type { Network } from "./Network.ts"
 
 /** Every family, by its `model_type`. */
-export const families = { bert: Bert, distilbert: DistilBert } satisfies { readonly [T in Family["modelType"]]: Family }
+export const families = {
+  bert: Bert,
+  distilbert: DistilBert,
+  electra: Electra,
+  modernbert: ModernBert,
+  mpnet: Mpnet,
+  roberta: Roberta,
+  "xlm-roberta": XlmRoberta,
+} satisfies { readonly [T in Family["modelType"]]: Family }
 
 export interface EncoderConfig {
   readonly family: Family

@@ -6,28 +6,63 @@ import type { EncoderInvalid } from "./Errors.ts"
 import type { Group } from "./Group.ts"
 import type { Network } from "./Network.ts"
 import type { Parameter, Weights } from "./Parameter.ts"
+import type { Reading } from "./Pooling.ts"
 
 export interface Family {
-  /** `model_type` of `config.json`, and what names of the encoder's parameters begin with. */
-  readonly modelType: "bert" | "distilbert"
+  /** `model_type` of `config.json`. */
+  readonly modelType: "bert" | "distilbert" | "electra" | "modernbert" | "mpnet" | "roberta" | "xlm-roberta"
+  /** What names of the encoder's parameters begin with. */
+  readonly prefix: string
   /** Reads upstream's fields; what cannot be computed as asked is refused. */
   readonly dimensions: (config: unknown, where: string) => Effect.Effect<Dimensions, EncoderInvalid>
   /** A new encoder's `config.json`. */
   readonly config: (dimensions: Dimensions) => Readonly<Record<string, unknown>>
   readonly network: (dimensions: Dimensions) => Network
-  /** The product that a checkpoint of the bare encoder may bring and that a sentence head of this name starts from. */
-  readonly pooler: { readonly name: string; readonly copiedTo: string } | undefined
-  /** The form of a sentence classifier that transformers loads unchanged. */
-  readonly sentenceHead: (group: Group, dimensions: Dimensions, classes: number) => SentenceHead
+  /** What a pre-trained checkpoint may bring beside the encoder, and new heads with parts of this name start from. */
+  readonly brought: ReadonlyArray<Brought>
+  /** Heads by what they read; the form that transformers loads unchanged, where it has one. */
+  readonly heads: Readonly<Record<Reading, (group: Group, dimensions: Dimensions, classes: number) => ClassifierHead>>
 }
 
-/** From the first token's vector to logits. */
-export interface SentenceHead {
+/** A module of a checkpoint, and its name in a head. */
+export interface Brought {
+  readonly name: string
+  readonly copiedTo: string
+}
+
+/** From vectors to logits. */
+export interface ClassifierHead {
   readonly parameters: ReadonlyArray<Parameter>
   /**
-   * @param first vectors of the first tokens, [batch, hidden]
-   * @param drop what becomes of the vectors that the classifier reads
-   * @returns [batch, classes]
+   * @param vectors [units, hidden]
+   * @param drop what becomes of vectors at a place of the head
+   * @returns [units, classes]
    */
-  readonly logits: (weights: Weights, first: Value, drop: (read: Value) => Value) => Value
+  readonly logits: (weights: Weights, vectors: Value, drop: (x: Value, place: string) => Value) => Value
+}
+
+/**
+ * The checkpoint's name of what a head's parameter starts from, where the family brings it.
+ *
+ * @param local the parameter's name in its head: `pooler.dense.weight`
+ */
+export const broughtName = ({ brought }: Family, local: string): string | undefined => {
+  const part = brought.find(({ copiedTo }) => local.startsWith(`${copiedTo}.`))
+  return part === undefined ? undefined : part.name + local.slice(part.copiedTo.length)
+}
+
+/** Names and shapes of everything that a checkpoint may bring, by the module it is part of. */
+export const broughtShapes = (
+  family: Family,
+  dimensions: Dimensions,
+): ReadonlyMap<string, ReadonlyArray<readonly [name: string, shape: ReadonlyArray<number>]>> => {
+  const found = new Map<string, Array<readonly [string, ReadonlyArray<number>]>>()
+  for (const { name, copiedTo } of family.brought) {
+    const parts = family.heads.cls("head", dimensions, 2).parameters.flatMap(({ name: own, shape }) => {
+      const local = own.slice("head.".length)
+      return local.startsWith(`${copiedTo}.`) ? [[name + local.slice(copiedTo.length), shape] as const] : []
+    })
+    found.set(name, parts)
+  }
+  return found
 }

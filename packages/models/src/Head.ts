@@ -11,7 +11,6 @@ import type { Value } from "@thaw/onnx/Value"
 import * as Dropout from "./Dropout.ts"
 import type { EncoderConfig } from "./EncoderConfig.ts"
 import * as Group from "./Group.ts"
-import * as Linear from "./Linear.ts"
 import type { Parameter, Weights } from "./Parameter.ts"
 import type * as Pooling from "./Pooling.ts"
 
@@ -50,23 +49,15 @@ export interface Network {
 /** @param classes how many labels the task has */
 export const network = (head: Head, task: string, classes: number, { family, dimensions }: EncoderConfig): Network => {
   const group = Group.head(task)
-  const site: Dropout.Site = { group, name: "read", rate: "head" }
-  if (head.kind === "classification" && head.pooling === "cls") {
-    const { parameters, logits } = family.sentenceHead(group, dimensions, classes)
-    const classified = (weights: Weights, first: Value, drop = Dropout.none) =>
-      logits(weights, first, (read) => drop(read, site))
-    return { parameters, reads: "cls", units: ["batch"], logits: classified }
+  const reads = head.kind === "classification" ? head.pooling : "tokens"
+  const { parameters, logits } = family.heads[reads](group, dimensions, classes)
+  return {
+    parameters,
+    reads,
+    logits: (weights, vectors, drop = Dropout.none) =>
+      logits(weights, vectors, (x, name) => drop(x, { group, name, rate: "head" })),
+    units: reads === "tokens" ? ["batch", "tokens"] : ["batch"],
   }
-  const { hidden: size, initializerRange } = dimensions
-  const classifier = Linear.make(`${group}.classifier`, group, { inputs: size, outputs: classes, initializerRange })
-  const linear = {
-    parameters: Linear.parameters(classifier),
-    logits: (weights: Weights, vectors: Value, drop = Dropout.none) =>
-      Linear.forward(classifier, weights, drop(vectors, site)),
-  }
-  return head.kind === "classification"
-    ? { ...linear, reads: head.pooling, units: ["batch"] }
-    : { ...linear, reads: "tokens", units: ["batch", "tokens"] }
 }
 
 /** Labels of a task as one row, [units]. */

@@ -22,6 +22,7 @@ import * as Checkpoint from "./Checkpoint.ts"
 import * as CheckpointFiles from "./CheckpointFiles.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
 import { TrainingInvalid } from "./Errors.ts"
+import * as Family from "./Family.ts"
 import * as Group from "./Group.ts"
 import * as Lora from "./Lora.ts"
 import * as Network from "./Network.ts"
@@ -113,7 +114,7 @@ export const of = Effect.fnUntraced(function* (
   const ofHeads = Checkpoint.parameters(checkpoint).filter(({ group }) => kept.includes(Group.taskOf(group) ?? ""))
   for (const { name } of ofHeads) named[`base_model.model.${nameOf(name)}`] = tensors[name]!
   const headModules = [...new Set(ofHeads.map(({ name }) => nameOf(name).replace(/\.(weight|bias)$/, "")))]
-  const others = [...headModules, ...(config.family.pooler === undefined ? [] : [config.family.pooler.name])]
+  const others = [...headModules, ...config.family.brought.map(({ name }) => name)]
   return {
     config: {
       peft_type: "LORA",
@@ -140,11 +141,8 @@ const taskType = (head: Checkpoint.Head): Config["task_type"] =>
 const upstream =
   ({ config }: Checkpoint.Checkpoint, task: string) =>
   (name: string): string => {
-    const { pooler } = config.family
     const local = name.slice(Group.head(task).length + 1)
-    return pooler !== undefined && local.startsWith(`${pooler.copiedTo}.`)
-      ? pooler.name + local.slice(pooler.copiedTo.length)
-      : local
+    return Family.broughtName(config.family, local) ?? local
   }
 
 /** The shortest ends of the adapted modules' names that are no other module's. */

@@ -9,12 +9,14 @@ import type * as Tensor from "@thaw/onnx/Tensor"
 import { Effect, type Scope } from "effect"
 import type { EncoderConfig } from "./EncoderConfig.ts"
 import { EncoderInvalid } from "./Errors.ts"
+import * as Family from "./Family.ts"
 import * as Network from "./Network.ts"
 
 /** One spelling for a name in a file: the family's prefix, `weight` and `bias`. */
-const canonical = (name: string, prefix: string): string => {
+const canonical = (name: string, { prefix, brought }: Family.Family): string => {
   const modern = name.replace(/\.gamma$/, ".weight").replace(/\.beta$/, ".bias")
-  return modern.startsWith(`${prefix}.`) ? modern : `${prefix}.${modern}`
+  const isWhole = [prefix, ...brought.map((part) => part.name)].some((start) => modern.startsWith(`${start}.`))
+  return isWhole ? modern : `${prefix}.${modern}`
 }
 
 /** A tensor's name as a file has it, and the file. */
@@ -24,7 +26,7 @@ interface Place {
 }
 
 /**
- * The encoder's tensors, and its pooler where the file has one, under the names of the family's parameters. Half-precision
+ * The encoder's tensors, and what the family brings beside it where the file has it, under the names of the family's parameters. Half-precision
  * tensors are widened.
  *
  * @param paths one file, or the shards of one
@@ -39,7 +41,7 @@ export const read = Effect.fnUntraced(function* (
   for (const path of paths) {
     const reader = yield* Safetensors.open(path)
     for (const name of reader.entries.keys()) {
-      const own = canonical(name, family.modelType)
+      const own = canonical(name, family)
       const other = named.get(own)
       if (other !== undefined) {
         return yield* new EncoderInvalid({
@@ -62,9 +64,8 @@ export const read = Effect.fnUntraced(function* (
       advice: Problem.suggestion(missing[0]!, named.keys()),
     })
   }
-  if (family.pooler !== undefined && named.has(`${family.pooler.name}.weight`)) {
-    wanted.set(`${family.pooler.name}.weight`, [dimensions.hidden, dimensions.hidden])
-    wanted.set(`${family.pooler.name}.bias`, [dimensions.hidden])
+  for (const parts of Family.broughtShapes(family, dimensions).values()) {
+    if (parts.every(([name]) => named.has(name))) for (const [name, shape] of parts) wanted.set(name, shape)
   }
   const tensors: Record<string, Tensor.Tensor> = {}
   for (const [name, shape] of wanted) {

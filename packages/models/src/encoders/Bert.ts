@@ -9,9 +9,11 @@ import * as Embeddings from "../Embeddings.ts"
 import type { Family } from "../Family.ts"
 import * as Group from "../Group.ts"
 import * as Linear from "../Linear.ts"
+import * as LinearHead from "../LinearHead.ts"
 import * as TransformerBlock from "../TransformerBlock.ts"
 
-const Config = Schema.Struct({
+/** What of `config.json` families with BERT's blocks read. */
+export const Config = Schema.Struct({
   vocab_size: ConfigJson.Count,
   hidden_size: ConfigJson.Count,
   num_hidden_layers: ConfigJson.Count,
@@ -27,7 +29,19 @@ const Config = Schema.Struct({
   add_cross_attention: Schema.optionalKey(Schema.Literal(false)),
 })
 
-const names: TransformerBlock.Names = {
+/** What they all say with the same fields. */
+export const common = (config: Omit<typeof Config.Type, "type_vocab_size">) => ({
+  blocks: config.num_hidden_layers,
+  hidden: config.hidden_size,
+  heads: config.num_attention_heads,
+  intermediate: config.intermediate_size,
+  vocab: config.vocab_size,
+  activation: config.hidden_act ?? "gelu",
+  epsilon: config.layer_norm_eps ?? 1e-12,
+  initializerRange: config.initializer_range ?? 0.02,
+})
+
+export const names: TransformerBlock.Names = {
   query: "attention.self.query",
   key: "attention.self.key",
   value: "attention.self.value",
@@ -38,23 +52,29 @@ const names: TransformerBlock.Names = {
   outputNorm: "output.LayerNorm",
 }
 
-const drops: TransformerBlock.Drops = { shares: "attention", attended: "hidden", narrow: "hidden" }
+export const drops: TransformerBlock.Drops = { shares: "attention", attended: "hidden", narrow: "hidden" }
+
+const sentenceHead: Family["heads"]["cls"] = (group, { hidden, initializerRange }, classes) => {
+  const pooler = Linear.make(`${group}.pooler.dense`, group, { inputs: hidden, outputs: hidden, initializerRange })
+  const classifier = Linear.make(`${group}.classifier`, group, { inputs: hidden, outputs: classes, initializerRange })
+  return {
+    parameters: [...Linear.parameters(pooler), ...Linear.parameters(classifier)],
+    logits: (weights, first, drop) => {
+      const pooled = Op.Tanh(Linear.forward(pooler, weights, first))
+      return Linear.forward(classifier, weights, drop(pooled, "read"))
+    },
+  }
+}
 
 export const Bert: Family = {
   modelType: "bert",
+  prefix: "bert",
   dimensions: Effect.fnUntraced(function* (json, where) {
     const config = yield* ConfigJson.decode(Config, json, where)
     return yield* ConfigJson.dimensions(where, {
-      blocks: config.num_hidden_layers,
-      hidden: config.hidden_size,
-      heads: config.num_attention_heads,
-      intermediate: config.intermediate_size,
-      vocab: config.vocab_size,
+      ...common(config),
       positions: config.max_position_embeddings,
       types: config.type_vocab_size ?? 2,
-      activation: config.hidden_act ?? "gelu",
-      epsilon: config.layer_norm_eps ?? 1e-12,
-      initializerRange: config.initializer_range ?? 0.02,
     })
   }),
   config: (dimensions) => ({
@@ -82,16 +102,6 @@ export const Bert: Family = {
       TransformerBlock.make(`bert.encoder.layer.${index}`, Group.block(index), names, drops, dimensions),
     ),
   }),
-  pooler: { name: "bert.pooler.dense", copiedTo: "pooler.dense" },
-  sentenceHead: (group, { hidden, initializerRange }, classes) => {
-    const pooler = Linear.make(`${group}.pooler.dense`, group, { inputs: hidden, outputs: hidden, initializerRange })
-    const classifier = Linear.make(`${group}.classifier`, group, { inputs: hidden, outputs: classes, initializerRange })
-    return {
-      parameters: [...Linear.parameters(pooler), ...Linear.parameters(classifier)],
-      logits: (weights, first, drop) => {
-        const pooled = Op.Tanh(Linear.forward(pooler, weights, first))
-        return Linear.forward(classifier, weights, drop(pooled))
-      },
-    }
-  },
+  brought: [{ name: "bert.pooler.dense", copiedTo: "pooler.dense" }],
+  heads: { cls: sentenceHead, mean: LinearHead.make, tokens: LinearHead.make },
 }

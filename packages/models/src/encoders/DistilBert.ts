@@ -9,6 +9,7 @@ import * as Embeddings from "../Embeddings.ts"
 import type { Family } from "../Family.ts"
 import * as Group from "../Group.ts"
 import * as Linear from "../Linear.ts"
+import * as LinearHead from "../LinearHead.ts"
 import * as TransformerBlock from "../TransformerBlock.ts"
 
 const Config = Schema.Struct({
@@ -39,8 +40,21 @@ const names: TransformerBlock.Names = {
 /** Unlike BERT's, what attention gives is kept whole. */
 const drops: TransformerBlock.Drops = { shares: "attention", narrow: "hidden" }
 
+const sentenceHead: Family["heads"]["cls"] = (group, { hidden, initializerRange }, classes) => {
+  const dense = Linear.make(`${group}.pre_classifier`, group, { inputs: hidden, outputs: hidden, initializerRange })
+  const classifier = Linear.make(`${group}.classifier`, group, { inputs: hidden, outputs: classes, initializerRange })
+  return {
+    parameters: [...Linear.parameters(dense), ...Linear.parameters(classifier)],
+    logits: (weights, first, drop) => {
+      const activated = Op.Relu(Linear.forward(dense, weights, first))
+      return Linear.forward(classifier, weights, drop(activated, "read"))
+    },
+  }
+}
+
 export const DistilBert: Family = {
   modelType: "distilbert",
+  prefix: "distilbert",
   dimensions: Effect.fnUntraced(function* (json, where) {
     const config = yield* ConfigJson.decode(Config, json, where)
     return yield* ConfigJson.dimensions(where, {
@@ -79,16 +93,6 @@ export const DistilBert: Family = {
       TransformerBlock.make(`distilbert.transformer.layer.${index}`, Group.block(index), names, drops, dimensions),
     ),
   }),
-  pooler: undefined,
-  sentenceHead: (group, { hidden, initializerRange }, classes) => {
-    const dense = Linear.make(`${group}.pre_classifier`, group, { inputs: hidden, outputs: hidden, initializerRange })
-    const classifier = Linear.make(`${group}.classifier`, group, { inputs: hidden, outputs: classes, initializerRange })
-    return {
-      parameters: [...Linear.parameters(dense), ...Linear.parameters(classifier)],
-      logits: (weights, first, drop) => {
-        const activated = Op.Relu(Linear.forward(dense, weights, first))
-        return Linear.forward(classifier, weights, drop(activated))
-      },
-    }
-  },
+  brought: [],
+  heads: { cls: sentenceHead, mean: LinearHead.make, tokens: LinearHead.make },
 }
