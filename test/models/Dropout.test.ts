@@ -147,6 +147,16 @@ describe("dropout in a phase", () => {
     ["distilbert", { hidden: 0.1 }, 3],
     ["distilbert", { attention: 0.1 }, 2],
     ["distilbert", { head: 0.1 }, 1],
+    ["electra", { hidden: 0.1 }, 5],
+    ["electra", { head: 0.1 }, 2],
+    ["modernbert", { hidden: 0.1 }, 3],
+    ["modernbert", { attention: 0.1 }, 4],
+    ["modernbert", { head: 0.1 }, 1],
+    ["mpnet", { hidden: 0.1 }, 5],
+    ["mpnet", { attention: 0.1 }, 2],
+    ["mpnet", { head: 0.1 }, 2],
+    ["roberta", { hidden: 0.1 }, 5],
+    ["roberta", { head: 0.1 }, 2],
   ] as const)("is where transformers' %s has it: %j", async (family, rates, count) => {
     expect(sites(update(await phaseOf(family, "nothing", rates)))).toBe(count)
   })

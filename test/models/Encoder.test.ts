@@ -96,7 +96,7 @@ describe("an encoder's folder is refused in one sentence", () => {
 
   it("when its architecture is none that we have", async () => {
     expect(await refusal({ "config.json": JSON.stringify({ ...Folder.config, model_type: "berd" }) })).toBe(
-      './encoder, config.json: expected a model_type among "bert", "distilbert", got "berd". Did you mean "bert"?',
+      './encoder, config.json: expected a model_type among "bert", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta", got "berd". Did you mean "bert"?',
     )
   })
 

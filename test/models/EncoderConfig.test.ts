@@ -3,12 +3,20 @@ import { join } from "node:path"
 import * as EncoderConfig from "@thaw/models/EncoderConfig"
 import { Bert } from "@thaw/models/encoders/Bert"
 import { DistilBert } from "@thaw/models/encoders/DistilBert"
+import { Electra } from "@thaw/models/encoders/Electra"
+import { ModernBert } from "@thaw/models/encoders/ModernBert"
+import { Mpnet } from "@thaw/models/encoders/Mpnet"
+import { Roberta, XlmRoberta } from "@thaw/models/encoders/Roberta"
 import * as Network from "@thaw/models/Network"
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import * as Golden from "./golden.ts"
 
+type Fields = Readonly<Record<string, unknown>>
 const bert = Golden.configOf("bert").json
+const [modern, mpnet, roberta] = (["modernbert", "mpnet", "roberta"] as const).map(
+  (family) => Golden.configOf(family).json,
+) as [Fields, Fields, Fields]
 const parse = (json: unknown) => Effect.runPromise(EncoderConfig.parse(JSON.stringify(json), "folder"))
 const problem = (text: string) =>
   Effect.runPromise(Effect.flip(EncoderConfig.parse(text, "folder"))).then(({ message }) => message)
@@ -17,6 +25,10 @@ describe("a config.json", () => {
   it.each([
     ["bert", Bert],
     ["distilbert", DistilBert],
+    ["electra", Electra],
+    ["modernbert", ModernBert],
+    ["mpnet", Mpnet],
+    ["roberta", Roberta],
   ] as const)("of %s gives its dimensions and is kept as it is", async (name, family) => {
     const config = Golden.configOf(name)
     expect(config.family).toBe(family)
@@ -30,6 +42,42 @@ describe("a config.json", () => {
     })
     const again = EncoderConfig.make(family, config.dimensions)
     expect((await parse(again.json)).dimensions).toEqual(config.dimensions)
+  })
+
+  it("of XLM-R is read as RoBERTa's", async () => {
+    const config = await parse({ ...roberta, model_type: "xlm-roberta" })
+    expect(config.family).toBe(XlmRoberta)
+    expect(config.dimensions).toEqual(Golden.configOf("roberta").dimensions)
+    const parameters = (family: typeof Roberta) => Network.parameters(family.network(config.dimensions))
+    expect(parameters(XlmRoberta)).toEqual(parameters(Roberta))
+  })
+
+  it("counts as many tokens as there are positions behind the padding's", async () => {
+    const { positions, firstPosition } = (await parse({ ...roberta, max_position_embeddings: 514 })).dimensions
+    expect([positions, firstPosition]).toEqual([512, 2])
+    expect((await parse({ ...roberta, pad_token_id: 0 })).dimensions).toMatchObject({ positions: 17, firstPosition: 1 })
+  })
+
+  it("of ModernBERT says which blocks see near tokens only, in the older spelling and the newer", async () => {
+    const rotaryOf = async (changed: object) =>
+      (await parse({ ...modern, num_hidden_layers: 5, ...changed })).dimensions.rotary!
+    const [full, near] = ["full_attention", "sliding_attention"]
+    expect(await rotaryOf({ local_attention: 128 })).toEqual({
+      layerTypes: [full, near, near, full, near],
+      thetas: { full_attention: 160_000, sliding_attention: 10_000 },
+      reach: 64,
+    })
+    const newer = {
+      layer_types: [near, full, near, full, near],
+      rope_parameters: {
+        full_attention: { rope_type: "default", rope_theta: 80_000 },
+        sliding_attention: { rope_type: "default", rope_theta: 5000 },
+      },
+    }
+    const { layerTypes, thetas } = await rotaryOf(newer)
+    expect(layerTypes).toEqual(newer.layer_types)
+    expect(thetas).toEqual({ full_attention: 80_000, sliding_attention: 5000 })
+    expect((await rotaryOf({ local_rope_theta: null })).thetas.sliding_attention).toBe(160_000)
   })
 
   it("names every parameter as upstream's file does", async () => {
@@ -46,8 +94,8 @@ describe("a config.json", () => {
   it.each<[string, object, RegExp]>([
     [
       "an unknown family",
-      { ...bert, model_type: "roberta" },
-      /^folder, config\.json: expected a model_type among "bert", "distilbert", got "roberta"/,
+      { ...bert, model_type: "deberta-v2" },
+      /^folder, config\.json: expected a model_type among "bert", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta", got "deberta-v2"\. Known are "bert"/,
     ],
     ["a misspelt family", { ...bert, model_type: "brt" }, /got "brt"\. Did you mean "bert"\?/],
     ["no family", { ...bert, model_type: undefined }, /got none/],
@@ -70,6 +118,28 @@ describe("a config.json", () => {
       { ...bert, num_attention_heads: 5 },
       /expected a hidden size that 5 attention heads divide, got 32/,
     ],
+    [
+      "biases that ModernBERT has none of",
+      { ...modern, mlp_bias: true },
+      /config\.json, mlp_bias: expected false, got true/,
+    ],
+    ["stretched positions", { ...modern, rope_scaling: { rope_type: "yarn" } }, /rope_scaling: expected null, got/],
+    [
+      "a type of block that is not known",
+      { ...modern, layer_types: ["full_attention", "linear_attention"] },
+      /layer_types\.1: expected "full_attention" \| "sliding_attention", got "linear_attention"/,
+    ],
+    [
+      "types of other blocks than there are",
+      { ...modern, layer_types: ["full_attention"] },
+      /layer_types: expected one for each of 2 blocks, got 1\.$/,
+    ],
+    [
+      "no positions behind the padding's",
+      { ...roberta, max_position_embeddings: 2 },
+      /max_position_embeddings: expected more than 2, since the first token has position 2, got 2\.$/,
+    ],
+    ["buckets that MPNet does not have", { ...mpnet, relative_attention_num_buckets: 64 }, /expected 32, got 64/],
   ])("with %s is refused with a sentence", async (_, json, sentence) => {
     expect(await problem(JSON.stringify(json))).toMatch(sentence)
   })

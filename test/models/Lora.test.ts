@@ -132,21 +132,32 @@ describe("inference with adapters", () => {
   })
 })
 
+/** Upstream's names of the map that gives values, in the second block. */
+const values = {
+  bert: "bert.encoder.layer.1.attention.self.value",
+  distilbert: "distilbert.transformer.layer.1.attention.v_lin",
+  electra: "electra.encoder.layer.1.attention.self.value",
+  modernbert: "model.layers.1.attn.Wqkv",
+  mpnet: "mpnet.encoder.layer.1.attention.attn.v",
+  roberta: "roberta.encoder.layer.1.attention.self.value",
+} as const satisfies Readonly<Record<Golden.FamilyName, string>>
+
 describe("the parameters of adapters", () => {
   it.each(Golden.families)("of %s have a group of their own in every block and upstream's names", (family) => {
     const of = (targets: Lora.Settings["targets"]) =>
       Network.parameters(
         EncoderConfig.network({ ...Golden.configOf(family), lora: { ...GoldenLora.settings, targets } }),
       ).filter(({ group }) => Group.isAdapters(group))
-    const map =
-      family === "bert" ? "bert.encoder.layer.1.attention.self.value" : "distilbert.transformer.layer.1.attention.v_lin"
+    const map = values[family]
+    // ModernBERT keeps queries, keys and values in one weight, which then has one adapter.
+    const [outputs, weights] = family === "modernbert" ? [96, 4] : [32, 6]
     const found = of(["value"]).filter(({ group }) => group === "lora.block.1")
     expect(found.map(({ name, shape }) => [name, shape])).toEqual([
       [`lora.${map}.A`, [4, 32]],
-      [`lora.${map}.B`, [32, 4]],
+      [`lora.${map}.B`, [outputs, 4]],
     ])
     const all = of([...Lora.targets] as unknown as Lora.Settings["targets"])
-    expect(all).toHaveLength(2 * 2 * Lora.targets.length)
+    expect(all).toHaveLength(2 * 2 * weights)
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length)
   })
 

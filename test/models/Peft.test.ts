@@ -1,8 +1,6 @@
 import * as Artifact from "@thaw/core/Artifact"
-import type * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Lora from "@thaw/models/Lora"
-import * as Network from "@thaw/models/Network"
-import * as EncoderConfig from "@thaw/models/EncoderConfig"
 import * as Parameter from "@thaw/models/Parameter"
 import * as Peft from "@thaw/models/Peft"
 import * as Seed from "@thaw/core/Seed"
@@ -22,22 +20,24 @@ const folder = async (checkpoint: Checkpoint.Checkpoint, task?: string) => {
 }
 const trained = async () => GoldenLora.checkpointOf(await GoldenLora.final())
 
+/** Upstream's names of the sentence heads' modules. */
+const saved = {
+  bert: ["bert.pooler.dense", "classifier"],
+  distilbert: ["pre_classifier", "classifier"],
+  electra: ["classifier.dense", "classifier.out_proj"],
+  modernbert: ["head.dense", "head.norm", "classifier"],
+  mpnet: ["classifier.dense", "classifier.out_proj"],
+  roberta: ["classifier.dense", "classifier.out_proj"],
+} as const satisfies Readonly<Record<Golden.FamilyName, ReadonlyArray<string>>>
+
 /** A checkpoint whose numbers do not matter. */
 const random = (family: Golden.FamilyName, targets: ReadonlyArray<Lora.Target>): Checkpoint.Checkpoint => {
   const lora = { ...GoldenLora.settings, targets: targets as unknown as Lora.Settings["targets"] }
   const given = GoldenLora.checkpointOf({}, { ...Golden.configOf(family), lora })
   const checkpoint = { ...given, heads: { topic: Golden.heads["topic"]! } }
-  const parameters = [...Network.parameters(EncoderConfig.network(given.config))]
-  const names = family === "bert" ? ["pooler.dense", "classifier"] : ["pre_classifier", "classifier"]
-  const ofHead = names.flatMap((name) => {
-    const rows = name === "classifier" ? 3 : 32
-    return [
-      [`head.topic.${name}.weight`, Tensor.float32([rows, 32], new Float32Array(rows * 32))] as const,
-      [`head.topic.${name}.bias`, Tensor.float32([rows], new Float32Array(rows))] as const,
-    ]
-  })
-  const ofEncoder = parameters.map((each) => [each.name, Parameter.initialise(each, Seed.make(1))] as const)
-  return { ...checkpoint, weights: Artifact.bytes(Safetensors.encode(Object.fromEntries([...ofEncoder, ...ofHead]))) }
+  const parameters = Checkpoint.parameters(checkpoint)
+  const named = parameters.map((each) => [each.name, Parameter.initialise(each, Seed.make(1))] as const)
+  return { ...checkpoint, weights: Artifact.bytes(Safetensors.encode(Object.fromEntries(named))) }
 }
 
 describe("adapters in PEFT's form", () => {
@@ -108,12 +108,14 @@ describe("adapters in PEFT's form", () => {
     ["bert", Lora.targets, ["key", "output.dense", "intermediate.dense", "query", "value"]],
     ["bert", ["attentionOutput"], ["attention.output.dense"]],
     ["distilbert", ["query", "intermediate"], ["lin1", "q_lin"]],
+    ["electra", ["attentionOutput", "value"], ["attention.output.dense", "value"]],
+    ["modernbert", ["query", "value", "output"], ["Wqkv", "mlp.Wo"]],
+    ["mpnet", ["query", "attentionOutput"], ["o", "q"]],
+    ["roberta", ["key"], ["key"]],
   ] as const)("of %s with %s name modules that no other module ends like", async (family, targets, ends) => {
     const { config } = await folder(random(family, targets))
     expect([...config.target_modules].sort()).toEqual([...ends].sort())
-    expect(config.modules_to_save).toEqual(
-      family === "bert" ? ["bert.pooler.dense", "classifier"] : ["pre_classifier", "classifier"],
-    )
+    expect(config.modules_to_save).toEqual(saved[family])
   })
 
   it("are read back as they were written", async () => {

@@ -29,6 +29,15 @@ describe("losses and weights", () => {
     { form: ["hidden"], trainable: ["head.first", "head.tags"], tasks: ["first", "tags"] },
     { form: ["hidden"], trainable: ["block.1", ...headsOnly, "head.tags"], tasks: ["first", "mean", "tags"] },
     { form: ["hidden"], trainable: ["block.1", ...headsOnly], tasks: ["first", "mean"], family: "distilbert" },
+    ...(["electra", "modernbert", "mpnet", "roberta"] as const).flatMap((family) => [
+      { form: ["cls"], trainable: ["head.first"], tasks: ["first"], family } as const,
+      {
+        form: ["hidden"],
+        trainable: ["block.1", ...headsOnly, "head.tags"],
+        tasks: ["first", "tags"],
+        family,
+      } as const,
+    ]),
   ]
   it.each(cases)(
     "are the same to the last bit with the cache, found or made, and without: $trainable, $family",

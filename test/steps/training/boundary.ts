@@ -7,8 +7,7 @@ import type { RunEvent } from "@thaw/core/RunEvent"
 import * as Seed from "@thaw/core/Seed"
 import * as AdamW from "@thaw/models/AdamW"
 import type * as Checkpoint from "@thaw/models/Checkpoint"
-import { Bert } from "@thaw/models/encoders/Bert"
-import { DistilBert } from "@thaw/models/encoders/DistilBert"
+import type { Dimensions } from "@thaw/models/Dimensions"
 import * as EncoderConfig from "@thaw/models/EncoderConfig"
 import type * as Group from "@thaw/models/Group"
 import * as Parameter from "@thaw/models/Parameter"
@@ -35,9 +34,26 @@ export const heads = {
   tags: { kind: "tokenClassification", labels },
 } as const satisfies Readonly<Record<string, Checkpoint.Head>>
 
+export type Family = keyof typeof EncoderConfig.families
+
+/** What single families' dimensions say besides. */
+const own: Partial<Record<Family, Partial<Dimensions>>> = {
+  electra: { embedding: 12 },
+  modernbert: {
+    rotary: {
+      layerTypes: ["full_attention", "sliding_attention"],
+      thetas: { full_attention: 160_000, sliding_attention: 10_000 },
+      reach: 3,
+    },
+  },
+  mpnet: { firstPosition: 2 },
+  roberta: { firstPosition: 2, types: 1 },
+}
+
 export const seed = Seed.make(7, "boundary")
-export const configOf = (family: "bert" | "distilbert", hidden: number) =>
-  EncoderConfig.make(family === "bert" ? Bert : DistilBert, {
+const families = EncoderConfig.families
+export const configOf = (family: Family, hidden: number) =>
+  EncoderConfig.make(families[family], {
     blocks: 2,
     hidden,
     heads: 2,
@@ -45,10 +61,11 @@ export const configOf = (family: "bert" | "distilbert", hidden: number) =>
     intermediate: 32,
     vocab: 50,
     positions: 160,
-    types: family === "bert" ? 2 : 0,
+    types: family === "bert" || family === "electra" ? 2 : 0,
     activation: "gelu",
     epsilon: 1e-12,
     initializerRange: 0.3,
+    ...own[family],
   })
 
 /** Examples of 3 to `most` tokens, labelled for every head. */
@@ -94,7 +111,7 @@ export const sessionsOf = (
   ).pipe(Layer.provide(SessionProcess.layer({ threads })))
 
 export interface Given {
-  readonly family?: "bert" | "distilbert"
+  readonly family?: Family
   readonly hidden?: number
   readonly trainable: ReadonlyArray<Group.Group>
   readonly tasks: ReadonlyArray<keyof typeof heads>
