@@ -74,6 +74,65 @@ describe("an encoder's folder is read", () => {
     expect(weights["head.topic.pooler.dense.bias"]!.data).toEqual(Folder.numbers("poolerBias", 8))
   })
 
+  /** Every second tensor in one file, the others in another. */
+  const halves = (tensors: ReturnType<typeof Folder.tensors>) => {
+    const all = Object.entries(tensors)
+    const half = (rest: number) => all.filter((_, at) => at % 2 === rest)
+    const map = (file: string, rest: number) => half(rest).map(([name]) => [name, file] as const)
+    const [one, two] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"] as const
+    return {
+      "model.safetensors": undefined,
+      [one]: Folder.safetensors(Object.fromEntries(half(0))),
+      [two]: Folder.safetensors(Object.fromEntries(half(1))),
+      "model.safetensors.index.json": JSON.stringify({
+        metadata: { total_size: 1 },
+        weight_map: Object.fromEntries([...map(one, 0), ...map(two, 1)]),
+      }),
+    }
+  }
+
+  it("with weights in several files", async () => {
+    await expectWhole(await load(Folder.write(halves(Folder.tensors(bare)))))
+  })
+
+  it.each([
+    ["../secret.safetensors", /index\.json, weight_map\.bert\..*: expected .*, got "\.\.\/secret\.safetensors"/],
+    ["/etc/passwd", /index\.json, weight_map\.bert\..*: expected .*, got "\/etc\/passwd"/],
+    [
+      "model-3.safetensors",
+      /index\.json: expected the names of files beside it, got "model-3\.safetensors", which is not/,
+    ],
+    [7, /index\.json, weight_map\.bert\..*: expected string, got 7/],
+  ])("but not with an index that says %j", async (file, sentence) => {
+    const files = halves(Folder.tensors())
+    const index = JSON.parse(files["model.safetensors.index.json"]) as { weight_map: Record<string, unknown> }
+    const name = Object.keys(index.weight_map).at(-1)!
+    const changed = { ...index, weight_map: { ...index.weight_map, [name]: file } }
+    expect(await refusal({ ...files, "model.safetensors.index.json": JSON.stringify(changed) })).toMatch(sentence)
+  })
+
+  it("from a pytorch_model.bin, as old checkpoints are, with the numbers of the same safetensors", async () => {
+    const fixture = (name: string) => readFileSync(path.join(import.meta.dirname, "../fixtures/torch", name))
+    const torch = { "model.safetensors": undefined, "pytorch_model.bin": fixture("encoder.bin") }
+    const weights = await weightsOf(await load(Folder.write(torch)))
+    expect(weights).toEqual(
+      await weightsOf(await load(Folder.write({ "model.safetensors": fixture("encoder.safetensors") }))),
+    )
+    expect(Object.keys(weights).sort()).toEqual(
+      [...Folder.parameters.map(({ name }) => name), "bert.pooler.dense.weight", "bert.pooler.dense.bias"].sort(),
+    )
+    const index = { weight_map: Object.fromEntries(Object.keys(weights).map((name) => [name, "part.bin"])) }
+    const old = JSON.stringify(index)
+      .replaceAll("LayerNorm.weight", "LayerNorm.gamma")
+      .replaceAll("LayerNorm.bias", "LayerNorm.beta")
+    const parts = {
+      "model.safetensors": undefined,
+      "part.bin": fixture("encoder.bin"),
+      "pytorch_model.bin.index.json": old,
+    }
+    expect(await weightsOf(await load(Folder.write(parts)))).toEqual(weights)
+  })
+
   it("with a vocab.txt, in the case that the tokenizer's settings say", async () => {
     const cased = JSON.stringify({ do_lower_case: false })
     const lowercase = async (config: string | undefined) => {
@@ -86,8 +145,11 @@ describe("an encoder's folder is read", () => {
 
 describe("an encoder's folder is refused in one sentence", () => {
   it("when a file is missing", async () => {
-    expect(await refusal({ "model.safetensors": undefined, "pytorch_model.bin": "x" })).toBe(
-      './encoder: expected config.json and model.safetensors, got "config.json", "pytorch_model.bin", "vocab.txt". Convert pytorch_model.bin to safetensors first.',
+    expect(await refusal({ "model.safetensors": undefined, "tf_model.h5": "x" })).toBe(
+      './encoder: expected config.json and one of model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json, got "config.json", "tf_model.h5", "vocab.txt".',
+    )
+    expect(await refusal({ "model.safetensors": undefined, "pytorch_model.bin": "x" })).toMatch(
+      /^\.\/encoder\/pytorch_model\.bin: expected a file of PyTorch 1\.6 or later, which is a zip archive, got something else\./,
     )
     expect(await refusal({ "vocab.txt": undefined })).toBe(
       './encoder: expected a tokenizer.json or a vocab.txt, got "config.json", "model.safetensors".',

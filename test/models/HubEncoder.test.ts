@@ -91,8 +91,11 @@ describe("an encoder on a hub", () => {
       const hub = await FakeHub.start(repository(files))
       return ((await worldOf(hub.settings).failure(pipeline("acme/tiny"))) as { problem: string }).problem
     }
-    expect(await refusal({ "model.safetensors": undefined, "pytorch_model.bin": "x" })).toBe(
-      `${at}: expected config.json and model.safetensors, got "config.json", "pytorch_model.bin", "vocab.txt". Convert pytorch_model.bin to safetensors first.`,
+    expect(await refusal({ "model.safetensors": undefined, "tf_model.h5": "x" })).toContain(
+      `${at}: expected config.json and one of model.safetensors, model.safetensors.index.json, pytorch_model.bin, `,
+    )
+    expect(await refusal({ "model.safetensors": undefined, "pytorch_model.bin": "x" })).toContain(
+      `${at}/pytorch_model.bin: expected a file of PyTorch 1.6 or later`,
     )
     expect(await refusal({ "config.json": undefined })).toContain(
       `hf://acme/tiny: expected a file "config.json" at commit ${commit}, got none.`,

@@ -27,8 +27,8 @@ import * as WordPieceTrainer from "./WordPieceTrainer.ts"
 const untrained = { updates: {}, history: [] }
 
 /**
- * An encoder from a folder in upstream's layout: `config.json`, `model.safetensors` or its shards with their index, and
- * `tokenizer.json` or `vocab.txt`. Heads of the folder are left behind; a pooler is kept for new heads to start from.
+ * An encoder from a folder in upstream's layout: `config.json`, weights (see `WeightFiles`), and `tokenizer.json` or
+ * `vocab.txt`. Heads of the folder are left behind; a pooler is kept for new heads to start from.
  */
 export const fromFolder = Step.make({
   name: "Encoder.fromFolder",

@@ -61,12 +61,12 @@ const readTokenizer = Effect.fnUntraced(function* (folder: Source.Located, names
  */
 export const read = Effect.fnUntraced(function* (folder: Source.Located, names: ReadonlyArray<string>) {
   const config = yield* readOptional(folder, names, "config.json")
-  if (config === undefined || !(names.includes(WeightFiles.whole) || names.includes(WeightFiles.index))) {
+  const chosen = WeightFiles.main(names)
+  if (config === undefined || chosen === undefined) {
     return yield* unreadable(
       folder.written,
-      "config.json and model.safetensors",
+      `config.json and one of ${WeightFiles.accepted.join(", ")}`,
       Problem.list(names) || "an empty folder",
-      names.includes("pytorch_model.bin") ? "Convert pytorch_model.bin to safetensors first." : "",
     )
   }
   const encoder = yield* EncoderConfig.parse(config, folder.written)
@@ -80,11 +80,11 @@ export const read = Effect.fnUntraced(function* (folder: Source.Located, names: 
       "The tokenizer and the config may be of two different encoders.",
     )
   }
-  const files = yield* WeightFiles.of(folder.written, names, (name) => text(folder, name))
+  const files = yield* WeightFiles.of(folder.written, chosen, names, (name) => text(folder, name))
   const weights = yield* UpstreamWeights.read(
-    files.map((name) => join(folder.path, name)),
+    files.map((name) => ({ path: join(folder.path, name), where: `${folder.written}/${name}` })),
     encoder,
-    `${folder.written}/${files.length === 1 ? files[0] : WeightFiles.index}`,
+    `${folder.written}/${chosen}`,
   )
   return {
     config: encoder,

@@ -9,6 +9,13 @@ export class EncoderInvalid extends Schema.TaggedError<EncoderInvalid>()("Encode
   }
 }
 
+/** A file of PyTorch's is damaged, or holds what is not read. */
+export class TorchFileBroken extends Schema.TaggedError<TorchFileBroken>()("TorchFileBroken", Problem.fields) {
+  override get message(): string {
+    return Problem.sentence(this)
+  }
+}
+
 /** A tokenizer file cannot be understood, or texts do not suffice to train one. */
 export class TokenizerInvalid extends Schema.TaggedError<TokenizerInvalid>()("TokenizerInvalid", Problem.fields) {
   override get message(): string {

@@ -39,11 +39,11 @@ export const fromHub = Step.make({
     const at = Pinning.of(from)
     const report = yield* Progress.report
     const names = (yield* Snapshot.paths(at)).filter((path) => !path.includes("/"))
-    const weights = names.includes(WeightFiles.whole) ? WeightFiles.whole : WeightFiles.index
-    const wanted = [...EncoderFolder.texts(names), ...names.filter((name) => name === weights)]
+    const weights = WeightFiles.main(names)
+    const wanted = [...EncoderFolder.texts(names), ...(weights === undefined ? [] : [weights])]
     const folder = { path: yield* Snapshot.files(at, wanted, report), written: from.pinned }
-    if (weights === WeightFiles.index && names.includes(weights)) {
-      const shards = yield* WeightFiles.of(folder.written, names, (name) => Snapshot.text(at, name))
+    if (weights !== undefined && WeightFiles.isIndex(weights)) {
+      const shards = yield* WeightFiles.of(folder.written, weights, names, (name) => Snapshot.text(at, name))
       yield* Snapshot.files(at, shards, report)
     }
     return yield* EncoderFolder.read(folder, names)

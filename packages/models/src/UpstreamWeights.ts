@@ -4,13 +4,14 @@
  */
 import * as Problem from "@thaw/core/Problem"
 import type { SafetensorsBroken } from "@thaw/onnx/Errors"
-import * as Safetensors from "@thaw/onnx/Safetensors"
+import type * as Safetensors from "@thaw/onnx/Safetensors"
 import type * as Tensor from "@thaw/onnx/Tensor"
 import { Effect, type Scope } from "effect"
 import type { EncoderConfig } from "./EncoderConfig.ts"
-import { EncoderInvalid } from "./Errors.ts"
+import { EncoderInvalid, type TorchFileBroken } from "./Errors.ts"
 import * as Family from "./Family.ts"
 import * as Network from "./Network.ts"
+import * as WeightFiles from "./WeightFiles.ts"
 
 /** One spelling for a name in a file: the family's prefix, `weight` and `bias`. */
 const canonical = (name: string, { prefix, brought }: Family.Family): string => {
@@ -22,25 +23,25 @@ const canonical = (name: string, { prefix, brought }: Family.Family): string => 
 /** A tensor's name as a file has it, and the file. */
 interface Place {
   readonly name: string
-  readonly reader: Safetensors.Reader
+  readonly reader: WeightFiles.Reader
 }
 
 /**
  * The encoder's tensors, and what the family brings beside it where the file has it, under the names of the family's parameters. Half-precision
  * tensors are widened.
  *
- * @param paths one file, or the shards of one
- * @param where how messages name it
+ * @param files one, or its shards; `where` is how messages name each
+ * @param where how messages name all of them
  */
 export const read = Effect.fnUntraced(function* (
-  paths: ReadonlyArray<string>,
+  files: ReadonlyArray<{ readonly path: string; readonly where: string }>,
   { family, dimensions }: EncoderConfig,
   where: string,
-): Effect.fn.Return<Safetensors.Tensors, EncoderInvalid | SafetensorsBroken, Scope.Scope> {
+): Effect.fn.Return<Safetensors.Tensors, EncoderInvalid | SafetensorsBroken | TorchFileBroken, Scope.Scope> {
   const named = new Map<string, Place>()
-  for (const path of paths) {
-    const reader = yield* Safetensors.open(path)
-    for (const name of reader.entries.keys()) {
+  for (const file of files) {
+    const reader = yield* WeightFiles.open(file.path, file.where)
+    for (const name of reader.names) {
       const own = canonical(name, family)
       const other = named.get(own)
       if (other !== undefined) {

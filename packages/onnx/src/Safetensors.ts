@@ -23,7 +23,8 @@ import * as Tensor from "./Tensor.ts"
 /** Upstream refuses longer headers too: parsing one would be an attack on memory. */
 const mostHeaderBytes = 100_000_000
 
-type Stored = keyof typeof stored
+/** Types that tensors are stored as, by the names of this format. */
+export type Stored = keyof typeof stored
 type Make = (shape: ReadonlyArray<number>, raw: ArrayBuffer) => Tensor.Tensor
 
 /** Stored types: bytes a number, and the tensor that those bytes are. */
@@ -202,14 +203,26 @@ export const decode = Effect.fnUntraced(function* (
   const tensors = Object.fromEntries(
     [...entries.values()].map((entry) => [
       entry.name,
-      toTensor(entry, new Uint8Array(bytes.subarray(dataStart + entry.begin, dataStart + entry.end)).buffer),
+      tensorOf(
+        entry.dtype,
+        entry.shape,
+        new Uint8Array(bytes.subarray(dataStart + entry.begin, dataStart + entry.end)).buffer,
+      ),
     ]),
   )
   return { tensors, metadata }
 })
 
-/** @param raw the tensor's bytes and nothing else, so that they are aligned */
-const toTensor = ({ dtype, shape }: Entry, raw: ArrayBuffer): Tensor.Tensor => stored[dtype].make(shape, raw)
+/**
+ * Half-precision numbers are widened.
+ *
+ * @param raw the tensor's bytes and nothing else, so that they are aligned
+ */
+export const tensorOf = (dtype: Stored, shape: ReadonlyArray<number>, raw: ArrayBuffer): Tensor.Tensor =>
+  stored[dtype].make(shape, raw)
+
+/** Bytes of a number. */
+export const sizeOf = (dtype: Stored): number => stored[dtype].size
 
 /** Opens a file, reads and checks its header; the file stays open until the scope closes. */
 export const open = (path: string): Effect.Effect<Reader, SafetensorsBroken, Scope.Scope> =>
@@ -233,7 +246,8 @@ export const open = (path: string): Effect.Effect<Reader, SafetensorsBroken, Sco
           Problem.suggestion(name, entries.keys()),
         )
       }
-      return toTensor(entry, (yield* readRange(handle, path, dataStart + entry.begin, dataStart + entry.end)).buffer)
+      const raw = yield* readRange(handle, path, dataStart + entry.begin, dataStart + entry.end)
+      return tensorOf(entry.dtype, entry.shape, raw.buffer)
     })
     return { entries, metadata, dataStart, read }
   })
