@@ -215,9 +215,9 @@ describe("an encoder's folder is refused in one sentence", () => {
 
   it("when the tokenizer is of another kind", async () => {
     const { tokenizer } = await load(Folder.write())
-    const bytes = tokenizer.json.replace('"model":{"type":"WordPiece"', '"model":{"type":"BPE"')
+    const bytes = tokenizer.json.replace('"model":{"type":"WordPiece"', '"model":{"type":"WordLevel"')
     expect(await refusal({ "tokenizer.json": bytes })).toMatch(
-      /^\.\/encoder, tokenizer\.json, model\.type: expected "WordPiece", got "BPE"\. Only tokenizers of the BERT kind/,
+      /^\.\/encoder, tokenizer\.json, model\.type: expected "WordPiece" \| "BPE" \| "Unigram", got "WordLevel"\. Read are WordPiece/,
     )
   })
 })

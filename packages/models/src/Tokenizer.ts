@@ -2,16 +2,16 @@
  * From text to token ids: a `tokenizer.json` read by `@huggingface/tokenizers`, with truncation, pairs and word
  * indices added, which that library leaves out.
  *
- * A BERT tokenizer never forms a token across white space, so texts are encoded word by word and words are remembered:
- * the same ids, twice as fast, and every token knows its word.
+ * Texts are encoded part by part, see `TokenizerKind`, and parts are remembered: the same ids, twice as fast, and every
+ * token knows its word.
  */
-import { Tokenizer as Library, BertNormalizer as LibraryNormalizer } from "@huggingface/tokenizers"
+import { Tokenizer as Library } from "@huggingface/tokenizers"
 import type * as Dataset from "@thaw/core/Dataset"
 import * as Problem from "@thaw/core/Problem"
 import { Effect, Schema } from "effect"
-import * as BertNormalizer from "./BertNormalizer.ts"
 import { TokenizerInvalid } from "./Errors.ts"
 import * as JsonFile from "./JsonFile.ts"
+import * as TokenizerKind from "./TokenizerKind.ts"
 
 export interface Tokenizer {
   /** The text of the `tokenizer.json` it was read from, for checkpoints and exports. */
@@ -23,7 +23,9 @@ export interface Tokenizer {
   /** Most tokens that the tokenizer's own settings allow; the encoder's positions may allow fewer. */
   readonly maxTokens: number | undefined
   readonly tokenOf: (id: number) => string | undefined
-  /** Ids of a word or text without special tokens. */
+  readonly parts: TokenizerKind.TokenizerKind["parts"]
+  readonly spelled: TokenizerKind.TokenizerKind["spelled"]
+  /** Ids of a part or text without special tokens. */
   readonly pieces: (text: string) => ReadonlyArray<number>
   readonly single: Template
   readonly pair: Template
@@ -40,7 +42,7 @@ export interface Encoded {
   readonly ids: Int32Array
   /** 0 for the first text and 1 for the second, as the template says. */
   readonly typeIds: Int32Array
-  /** Index of the word (of white space, or of the given words) that a token is part of; −1 for special tokens. */
+  /** Index of the part of the text, or of the given word, that a token belongs to; −1 for special tokens. */
   readonly words: Int32Array
 }
 
@@ -51,20 +53,10 @@ export interface Limit {
 
 const FileJson = Schema.Struct({
   added_tokens: Schema.Array(Schema.Struct({ id: Schema.Int, content: Schema.String })),
-  normalizer: Schema.Struct({
-    type: Schema.Literal("BertNormalizer"),
-    clean_text: Schema.Boolean,
-    handle_chinese_chars: Schema.Boolean,
-    strip_accents: Schema.NullOr(Schema.Boolean),
-    lowercase: Schema.Boolean,
+  post_processor: Schema.Struct({
+    type: Schema.Literals(["TemplateProcessing", "BertProcessing", "RobertaProcessing"]),
   }),
-  pre_tokenizer: Schema.Struct({ type: Schema.Literal("BertPreTokenizer") }),
-  post_processor: Schema.Struct({ type: Schema.Literals(["TemplateProcessing", "BertProcessing"]) }),
-  model: Schema.Struct({
-    type: Schema.Literal("WordPiece"),
-    unk_token: Schema.String,
-    vocab: Schema.Record(Schema.String, Schema.Int),
-  }),
+  model: Schema.Struct({ type: Schema.Literals(TokenizerKind.types) }),
 })
 const ConfigJson = Schema.Struct({
   pad_token: Schema.optionalKey(
@@ -73,26 +65,17 @@ const ConfigJson = Schema.Struct({
   model_max_length: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
 })
 
-/** The library's normaliser with our rules: its own breaks final Σ and CJK characters beyond U+FFFF. */
-class ExactNormalizer extends LibraryNormalizer {
-  readonly options: BertNormalizer.Options
-  constructor(options: BertNormalizer.Options) {
-    super({ type: "BertNormalizer" })
-    this.options = options
-  }
-  override normalize(text: string): string {
-    return BertNormalizer.normalize(text, this.options)
-  }
-}
-
 const invalid = (problem: Problem.Problem) =>
-  new TokenizerInvalid({ ...problem, advice: "Only tokenizers of the BERT kind (WordPiece) can be read." })
+  new TokenizerInvalid({
+    ...problem,
+    advice: "Read are WordPiece of the BERT kind, byte-level BPE and Unigram (SentencePiece) of the XLM-R kind.",
+  })
 
-/** Most remembered words; the memory is emptied when it is full. */
-const mostWords = 200_000
+/** Most remembered parts; the memory is emptied when it is full. */
+const mostParts = 200_000
 
 /**
- * Reads a tokenizer of the BERT kind (normaliser, pre-tokenizer and WordPiece).
+ * Reads a tokenizer of one of the kinds of `TokenizerKind`.
  *
  * @param json text of `tokenizer.json`
  * @param config text of `tokenizer_config.json`, for the padding token and the greatest length
@@ -102,12 +85,15 @@ export const fromJson = Effect.fnUntraced(function* (
   config: string | undefined,
   where: string,
 ): Effect.fn.Return<Tokenizer, TokenizerInvalid> {
-  const file = yield* JsonFile.read(FileJson, json, `${where}, tokenizer.json`).pipe(Effect.mapError(invalid))
+  const place = `${where}, tokenizer.json`
+  const parsed = yield* JsonFile.parse(json, place).pipe(Effect.mapError(invalid))
+  const file = yield* JsonFile.decode(FileJson, parsed, place).pipe(Effect.mapError(invalid))
+  const kind = yield* TokenizerKind.read[file.model.type](parsed, place).pipe(Effect.mapError(invalid))
   const settings = yield* JsonFile.read(ConfigJson, config ?? "{}", `${where}, tokenizer_config.json`).pipe(
     Effect.mapError(invalid),
   )
   const library = yield* Effect.try({
-    try: () => new Library(JSON.parse(json) as object, {}),
+    try: () => new Library(parsed as object, {}),
     catch: (cause) =>
       new TokenizerInvalid({
         where: `${where}, tokenizer.json`,
@@ -116,14 +102,8 @@ export const fromJson = Effect.fnUntraced(function* (
         advice: "",
       }),
   })
-  const { clean_text, handle_chinese_chars, strip_accents, lowercase } = file.normalizer
-  library.normalizer = new ExactNormalizer({
-    cleanText: clean_text,
-    handleChineseChars: handle_chinese_chars,
-    stripAccents: strip_accents,
-    lowercase,
-  })
-  const ids = new Map(Object.entries(file.model.vocab))
+  kind.correct(library)
+  const ids = new Map(kind.vocabulary)
   for (const { content, id } of file.added_tokens) ids.set(content, id)
   const missing = (token: string, role: string) =>
     new TokenizerInvalid({
@@ -132,13 +112,15 @@ export const fromJson = Effect.fnUntraced(function* (
       got: `${ids.size} others`,
       advice: Problem.suggestion(token, ids.keys()),
     })
-  const unknown = ids.get(file.model.unk_token)
-  if (unknown === undefined) return yield* missing(file.model.unk_token, "unknown")
-  const padToken =
-    typeof settings.pad_token === "object" ? (settings.pad_token?.content ?? "[PAD]") : (settings.pad_token ?? "[PAD]")
+  if (kind.unknown !== undefined && !ids.has(kind.unknown)) return yield* missing(kind.unknown, "unknown")
+  const told = typeof settings.pad_token === "string" ? settings.pad_token : settings.pad_token?.content
+  const padToken = told ?? padTokens.find((token) => ids.has(token)) ?? padTokens[0]
   const padId = ids.get(padToken)
   if (padId === undefined) return yield* missing(padToken, "padding")
-  const template = (second: string | null): Template => templateOf(library, ids, second)
+  // Upstream's has no second type, the library's has.
+  const typeIds = file.post_processor.type === "RobertaProcessing" ? () => 0 : (typeId: number) => typeId
+  const template = (second: string | null): Template =>
+    templateOf(library, ids, second).map((part) => ({ ...part, typeId: typeIds(part.typeId) }))
   const encode = (text: string) => library.encode(text, { add_special_tokens: false }).ids
   const remembered = new Map<string, ReadonlyArray<number>>()
   const maxTokens = settings.model_max_length ?? undefined
@@ -148,12 +130,14 @@ export const fromJson = Effect.fnUntraced(function* (
     padId,
     // Upstream writes 1e30 for "no limit".
     maxTokens: maxTokens !== undefined && maxTokens < 2 ** 31 ? maxTokens : undefined,
+    parts: kind.parts,
+    spelled: kind.spelled,
     tokenOf: (id) => library.id_to_token(id),
     pieces: (text) => {
       const known = remembered.get(text)
       if (known !== undefined) return known
       const pieces = encode(text)
-      if (remembered.size >= mostWords) remembered.clear()
+      if (remembered.size >= mostParts) remembered.clear()
       remembered.set(text, pieces)
       return pieces
     },
@@ -161,6 +145,9 @@ export const fromJson = Effect.fnUntraced(function* (
     pair: template(placeholders.second),
   }
 })
+
+/** Where the settings do not say. */
+const padTokens = ["[PAD]", "<pad>"] as const
 
 /** Stand for the texts while the library lays out a template; no vocabulary holds a NUL. */
 const placeholders = { first: "\0first", second: "\0second" } as const
@@ -175,28 +162,25 @@ const templateOf = (library: Library, ids: ReadonlyMap<string, number>, second: 
   })
 }
 
-/** A token of a text and the word it came from. */
+/** A token of a text and the part it came from. */
 interface Piece {
   readonly id: number
   readonly word: number
 }
 
-/** What upstream's normaliser turns into a space. Other white space is a control character, which it removes. */
-const whiteSpace = /[\t\n\r\p{Zs}\u2028\u2029]+/u
-
-const piecesOf = (tokenizer: Tokenizer, words: ReadonlyArray<string>): ReadonlyArray<Piece> =>
-  words.flatMap((text, word) => tokenizer.pieces(text).map((id) => ({ id, word })))
+const piecesOf = (tokenizer: Tokenizer, parts: ReadonlyArray<string>): ReadonlyArray<Piece> =>
+  parts.flatMap((text, word) => tokenizer.pieces(text).map((id) => ({ id, word })))
 
 /** Encodes one text, cut at its end to the limit. */
 export const encode = (tokenizer: Tokenizer, text: string, limit: Limit): Encoded =>
-  encodeWords(tokenizer, text.split(whiteSpace), limit)
+  layOut(tokenizer.single, piecesOf(tokenizer, tokenizer.parts(text)), [], limit)
 
 /** Encodes two texts, the longer one cut first. */
 export const encodePair = (tokenizer: Tokenizer, first: string, second: string, limit: Limit): Encoded =>
   layOut(
     tokenizer.pair,
-    piecesOf(tokenizer, first.split(whiteSpace)),
-    piecesOf(tokenizer, second.split(whiteSpace)),
+    piecesOf(tokenizer, tokenizer.parts(first)),
+    piecesOf(tokenizer, tokenizer.parts(second)),
     limit,
   )
 
@@ -205,7 +189,7 @@ export const encodePair = (tokenizer: Tokenizer, first: string, second: string, 
  * all when it consists of characters that are removed.
  */
 export const encodeWords = (tokenizer: Tokenizer, words: ReadonlyArray<string>, limit: Limit): Encoded =>
-  layOut(tokenizer.single, piecesOf(tokenizer, words), [], limit)
+  layOut(tokenizer.single, piecesOf(tokenizer, tokenizer.spelled(words)), [], limit)
 
 /** Encodes an example in its own form: words that are apart already, a pair, or one text. */
 export const encodeExample = (
