@@ -7,11 +7,16 @@
  * BPE         RoBERTa, ModernBERT    words with the space before them; other white space stays inside a part
  * Unigram     XLM-R                  words between white space
  * ```
+ *
+ * One thing is read otherwise than the native library does: an added token of spaces, as ModernBERT has, is left out
+ * where it stands right before a token that takes the space before it, such as `[MASK]`.
  */
 import {
   BertNormalizer as LibraryNormalizer,
   ByteLevelPreTokenizer,
+  SequencePreTokenizer,
   type Tokenizer as Library,
+  WhitespaceSplitPreTokenizer,
 } from "@huggingface/tokenizers"
 import type * as Problem from "@thaw/core/Problem"
 import { Effect, Schema } from "effect"
@@ -122,12 +127,21 @@ const bpe = ({ pre_tokenizer, model }: typeof Bpe.Type): TokenizerKind => ({
   },
 })
 
+/** With Unicode's white space, as above. */
+class ExactSplit extends WhitespaceSplitPreTokenizer {
+  override pre_tokenize_text(text: string): Array<string> {
+    return text.split(whiteSpace).filter((word) => word !== "")
+  }
+}
+
 const unigram = ({ model }: typeof Unigram.Type): TokenizerKind => ({
   vocabulary: new Map(model.vocab.map(([token], id) => [token, id])),
   unknown: model.vocab[model.unk_id]?.[0] ?? "",
   parts: (text) => text.split(whiteSpace),
   spelled: (words) => words,
-  correct: () => undefined,
+  correct: ({ pre_tokenizer }) => {
+    if (pre_tokenizer instanceof SequencePreTokenizer) pre_tokenizer.tokenizers[0] = new ExactSplit()
+  },
 })
 
 type Read = (json: unknown, where: string) => Effect.Effect<TokenizerKind, Problem.Problem>
