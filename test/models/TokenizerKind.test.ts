@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Tokenizer from "@thaw/models/Tokenizer"
+import * as WordPiece from "@thaw/models/WordPiece"
 import { Effect } from "effect"
 import fc from "fast-check"
 import { Tokenizer as Native } from "tokenizers"
@@ -290,6 +291,24 @@ describe("differences from the native library", () => {
     expect(expected).toContain(spaces)
     expect(got).toEqual(expected.filter((id) => id !== spaces))
   })
+})
+
+it("WordPiece in RoBERTa's frame, as MPNet has it, gives the native library's pairs and types", async () => {
+  const words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s", "sat"]
+  const file = JSON.parse(await run(WordPiece.tokenizerJson(words, "test"))) as Record<string, unknown>
+  file["post_processor"] = {
+    type: "RobertaProcessing",
+    sep: ["[SEP]", 3],
+    cls: ["[CLS]", 2],
+    trim_offsets: true,
+    add_prefix_space: false,
+  }
+  const { ours, theirs } = await load(JSON.stringify(file))
+  const pair = await theirs.encode("the cats", "sat the")
+  const own = Tokenizer.encodePair(ours, "the cats", "sat the", { maxTokens: 32 })
+  expect([...own.ids]).toEqual(pair.getIds())
+  expect([...own.typeIds]).toEqual(pair.getTypeIds())
+  expect(own.ids.filter((id) => id === 3)).toHaveLength(3)
 })
 
 describe("settings of other kinds", () => {
