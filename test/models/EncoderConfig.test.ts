@@ -123,6 +123,7 @@ describe("a config.json", () => {
       { ...modern, mlp_bias: true },
       /config\.json, mlp_bias: expected false, got true/,
     ],
+    ["heads without halves", { ...modern, num_attention_heads: 32 }, /expected heads of an even size, .*, got 1\.$/],
     ["stretched positions", { ...modern, rope_scaling: { rope_type: "yarn" } }, /rope_scaling: expected null, got/],
     [
       "a type of block that is not known",

@@ -1,4 +1,7 @@
-/** From token ids to vectors: word (+ position, + token type where the family has them), normalised, brought to hidden size. */
+/**
+ * From token ids to vectors: word (+ position and token type where the family has them), normalised, and brought to the
+ * blocks' length where theirs is another.
+ */
 import * as Extent from "@thaw/onnx/Extent"
 import * as Op from "@thaw/onnx/Op"
 import * as Value from "@thaw/onnx/Value"
@@ -85,5 +88,5 @@ const withTypes = (flat: Value.Value, types: Parameter, weights: Weights, tokenT
 /** [tokens, length] */
 const positionsOf = ({ table, first }: Positions, weights: Weights, tokens: Extent.Extent): Value.Value => {
   const places = Op.Range(0, tokens)
-  return Op.Gather(weights(table), first === 0 ? places : Op.Add(places, first), { axis: 0 })
+  return Op.Gather(weights(table), first === 0 ? places : Op.Add(Op.Cast(places, "int32"), first), { axis: 0 })
 }

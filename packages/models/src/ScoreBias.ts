@@ -22,7 +22,7 @@ export const padding: ScoreBias = { parameters: [], forward: (_, { attentionBias
 export const sliding = (reach: number): ScoreBias => ({
   parameters: [],
   forward: (_, inputs, asked) => {
-    const far = Op.Cast(Op.Greater(Op.Abs(distances(inputs, asked)), reach), "float32")
+    const far = Op.Cast(Op.Greater(Op.Abs(Op.Cast(distances(inputs, asked), "float32")), reach), "float32")
     return Op.Add(inputs.attentionBias, Op.Mul(far, Inputs.masked))
   },
 })
@@ -30,10 +30,11 @@ export const sliding = (reach: number): ScoreBias => ({
 /**
  * How many places a key stands to the right of a query.
  *
- * @returns int64 [queries, tokens]
+ * @returns int32 [queries, tokens]
  */
 export const distances = ({ attentionMask }: Inputs.Inputs, asked: Asked): Value => {
-  const places = Op.Range(0, Extent.of(attentionMask, 1))
+  // Arithmetic of int64 leaves a GPU.
+  const places = Op.Cast(Op.Range(0, Extent.of(attentionMask, 1)), "int32")
   const keys = Op.Unsqueeze(places, { axes: [0] })
   return asked === "cls" ? keys : Op.Sub(keys, Op.Unsqueeze(places, { axes: [1] }))
 }

@@ -73,6 +73,15 @@ const typesOf = ({ layer_types, num_hidden_layers, global_attn_every_n_layers: e
   )
 
 const rotaryOf = Effect.fnUntraced(function* (config: Config, where: string) {
+  const headSize = config.hidden_size / config.num_attention_heads
+  if (headSize % 2 === 1) {
+    return yield* new EncoderInvalid({
+      where: `${where}, config.json`,
+      expected: "heads of an even size, whose halves are turned against each other",
+      got: `${headSize}`,
+      advice: "",
+    })
+  }
   const types = typesOf(config)
   if (types.length !== config.num_hidden_layers) {
     return yield* new EncoderInvalid({

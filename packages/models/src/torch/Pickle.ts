@@ -131,7 +131,8 @@ const run = (bytes: Uint8Array, { known, persistent }: Options): Data => {
   }
   const globalOfStack = () => {
     const [name, module] = [pop(), pop()]
-    push(find(`${String(module)}.${String(name)}`))
+    if (typeof module !== "string" || typeof name !== "string") throw new Refused("names in text", shown(name))
+    push(find(`${module}.${name}`))
   }
   const operations: { readonly [code: number]: () => void } = {
     0x80: () => void input.byte(), // PROTO
