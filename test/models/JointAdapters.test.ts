@@ -24,7 +24,6 @@ const updated = async () => {
     trainable,
     adamW: AdamW.defaults,
     maxGradientNorm: 1,
-    taskWeights: {},
   }
   const frozen = Object.fromEntries(
     TrainingModel.frozenParameters(phase).map(({ name }) => [name, weights[name]!] as const),
@@ -37,7 +36,8 @@ const updated = async () => {
     phase,
     groups.map((group) => ({ group, learningRate: 1e-2, count: 1 })),
   )
-  const feeds = { ...weights, ...TrainingModel.freshMoments(model.parameters), ...batch, ...crossing, ...rates }
+  const given = { ...batch, ...crossing, ...rates, ...TrainingModel.weights({ topic: 1 }) }
+  const feeds = { ...weights, ...TrainingModel.freshMoments(model.parameters), ...given }
   const next = await Onnxruntime.evaluate(graph, Golden.fed(graph, feeds))
   const after = Object.fromEntries(
     Object.entries(weights).map(([name, tensor]) => [name, next[`next.${name}`] ?? tensor]),
