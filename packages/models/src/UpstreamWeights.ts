@@ -29,6 +29,9 @@ interface Place {
 /**
  * The encoder's tensors, and what the family brings beside it where the file has it, under the names of the family's
  * parameters. Half-precision tensors are widened.
+ *
+ * @param files one, or its shards; `where` is how messages name each
+ * @param where how messages name all of them
  */
 export const read = Effect.fnUntraced(function* (
   files: ReadonlyArray<{ readonly path: string; readonly where: string }>,
