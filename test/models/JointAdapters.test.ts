@@ -22,7 +22,7 @@ const updated = async () => {
     config: checkpoint.config,
     heads: Golden.heads,
     trainable,
-    adamW: AdamW.defaults,
+    optimizer: AdamW.make(),
     maxGradientNorm: 1,
   }
   const frozen = Object.fromEntries(
@@ -37,7 +37,7 @@ const updated = async () => {
     groups.map((group) => ({ group, learningRate: 1e-2, count: 1 })),
   )
   const given = { ...batch, ...crossing, ...rates, ...TrainingModel.weights({ topic: 1 }) }
-  const feeds = { ...weights, ...TrainingModel.freshMoments(model.parameters), ...given }
+  const feeds = { ...weights, ...TrainingModel.freshMoments(phase.optimizer, model.parameters), ...given }
   const next = await Onnxruntime.evaluate(graph, Golden.fed(graph, feeds))
   const after = Object.fromEntries(
     Object.entries(weights).map(([name, tensor]) => [name, next[`next.${name}`] ?? tensor]),

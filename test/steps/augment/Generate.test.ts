@@ -47,7 +47,7 @@ describe("a function of the author's", () => {
     const { values } = await world.run(of(train, { copies: 2 }))
     expect(asked.toSorted()).toEqual(rows.flatMap(({ id }) => [`${id} 1`, `${id} 2`]).toSorted())
     const copies = rowsIn(values.examples).slice(rows.length)
-    expect(copies[1]).toEqual({ ...rows[0], id: "t0~2", text: "here is 0 number cat happy the 2" })
+    expect(copies[1]).toEqual({ ...rows[0], id: "t0~2", text: "here is t0 number cat happy the 2" })
     expect(copies).toHaveLength(24)
     expect(values.report.operations).toEqual({ "generate backwards": { copies: 24, words: 24 * 8 } })
   })
