@@ -47,6 +47,17 @@ describe("thaw run", () => {
     expect(read().slice(0, 2)).toEqual([8, 41])
   })
 
+  it("shows what an output says for people, now and when it is kept, and nothing that could steer the terminal", async () => {
+    const folder = project()
+    const shown = "\ncounts\n  | label | count |\n  | sun | 3 |\n  | ·[2Jrain | 8 |\n\nsaved\n"
+    const first = await thaw(folder, ["run", "telling.ts"])
+    expect(first.stdout).toContain(shown)
+    expect(first.stdout).toMatch(/counts +json\/counts +\.thaw\/outputs\/telling\/counts/)
+    const second = await thaw(folder, ["run", "telling.ts"])
+    expect(second.stdout).toContain("count: kept (nothing changed)")
+    expect(second.stdout).toContain(shown)
+  })
+
   it("takes another seed from the command line", async () => {
     const folder = project()
     await thaw(folder, ["run", "triage.ts"])

@@ -101,6 +101,17 @@ describe("JSON artifacts", () => {
     }
   })
 
+  it("say themselves for people in a file of their own, which is not read back", () => {
+    const schema = Schema.Struct({ mean: Schema.Number })
+    const plain = Artifact.json("mean", schema)
+    const telling = Artifact.json("mean", schema, ({ mean }) => `mean ${mean.toFixed(2)}\n`)
+    const files = run(Artifact.write(telling, { mean: 0.5 }))
+    expect(run(Artifact.readText(files, "summary.md"))).toBe("mean 0.50\n")
+    expect(run(Artifact.readText(files, "value.json"))).toBe('{"mean":0.5}')
+    expect(run(telling.read(files))).toEqual({ mean: 0.5 })
+    expect([...run(Artifact.write(plain, { mean: 0.5 })).keys()]).toEqual(["value.json"])
+  })
+
   it("say which files there are when the one they need is missing", () => {
     expect(run(Effect.flip(Scores.read(new Map([["b.json", text("")]])))).message).toBe(
       "artifact file value.json: expected to be one of the artifact's files, got b.json.",

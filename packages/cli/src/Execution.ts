@@ -2,6 +2,7 @@
  * One run from the plan to the links of its outputs, written down in the journal and told to a renderer. `run` and
  * `rerun` differ in what store it sees and where outputs are placed.
  */
+import * as Artifact from "@thaw/core/Artifact"
 import { ArtifactStore } from "@thaw/core/ArtifactStore"
 import * as Driver from "@thaw/core/Driver"
 import type { ArtifactBroken, JournalBroken, SourceUnreadable, StepFailed } from "@thaw/core/Errors"
@@ -50,6 +51,8 @@ export interface Finished {
   readonly scores: Readonly<Record<string, Scores.Scores>>
   /** What cleaning steps removed and changed, by output name. */
   readonly cleaning: Readonly<Record<string, Report.Report>>
+  /** What outputs say for people, by output name. */
+  readonly summaries: Readonly<Record<string, string>>
   /** Phases of training that ran, in the order they ended. */
   readonly phases: ReadonlyArray<PhasesText.Measured>
   /** By the last phase of each chain. */
@@ -98,18 +101,21 @@ const follow = Effect.fnUntraced(function* (request: Request, handle: RunHandle,
   const outputs: Record<string, (typeof RunFinished.Type)["outputs"][string]> = {}
   const scores: Record<string, Scores.Scores> = {}
   const cleaning: Record<string, Report.Report> = {}
+  const summaries: Record<string, string> = {}
   for (const [name, { node, output }] of Object.entries(dag.outputs)) {
     const reference = outcomes.get(node)!.result.outputs[output]!
     outputs[name] = { ...reference, path: yield* request.place(dag.pipeline.name, name, reference) }
     if (reference.kind === "json/scores") scores[name] = yield* readScores(reference)
     if (reference.kind === "json/cleaning") cleaning[name] = yield* readReport(reference)
+    const said = yield* readSummary(reference)
+    if (said !== undefined) summaries[name] = said
   }
   const forgetting = yield* Forgotten.read(dag, outcomes)
   const metrics = metricsOf(scores)
   const seconds = (Date.now() - startedAt) / 1000
   yield* events.emit({ _tag: "runFinished", run: handle.id, status: "done", seconds, outputs, metrics })
   yield* handle.finish("done")
-  return { run: handle.id, outcomes, seconds, outputs, metrics, scores, cleaning, forgetting }
+  return { run: handle.id, outcomes, seconds, outputs, metrics, scores, cleaning, summaries, forgetting }
 })
 
 /** The run's last words, whatever became of it. A run that was done has said them. */
@@ -146,6 +152,14 @@ export const failed = (error: unknown): RunEvent => {
         },
       }
 }
+
+/** Of small values only: getting an artifact hashes all of it. */
+const readSummary = Effect.fnUntraced(function* (reference: Artifact.Reference) {
+  if (!reference.kind.startsWith("json/")) return undefined
+  const store = yield* ArtifactStore
+  const files = yield* store.get(reference)
+  return files.has(Artifact.summaryFile) ? yield* Artifact.readText(files, Artifact.summaryFile) : undefined
+})
 
 const readScores = Effect.fnUntraced(function* (reference: { readonly kind: string; readonly hash: string }) {
   const store = yield* ArtifactStore

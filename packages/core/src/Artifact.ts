@@ -47,6 +47,7 @@ export interface Reference {
 export const bytes = (content: Uint8Array): Content => ({ _tag: "Bytes", bytes: content })
 export const chunks = (content: Iterable<Uint8Array>): Content => ({ _tag: "Chunks", chunks: content })
 export const file = (path: string): Content => ({ _tag: "File", path })
+const text = (content: string): Content => bytes(new TextEncoder().encode(content))
 
 export const make = <T>(definition: Omit<Kind<T>, "_tag">): Kind<T> => ({ _tag: "ArtifactKind", ...definition })
 
@@ -67,12 +68,21 @@ export const write = <T>(kind: Kind<T>, value: T): Effect.Effect<Files, Artifact
     ),
   )
 
+/** The file in which a JSON artifact says itself for people, as Markdown: `thaw run` shows it where it is an output. */
+export const summaryFile = "summary.md"
+
 /**
  * A small JSON value, checked against its schema both ways. Keys are written sorted, so equal values have equal hashes.
  * What JSON has no form for (NaN, dates, maps) is written in the form that `Schema.toCodecJson` gives it.
+ *
+ * @param summary the value as people read it; kept beside it in `summaryFile`
  */
 // oxlint-disable-next-line typescript/no-explicit-any -- only `any` stands for every schema without services
-export const json = <S extends Schema.Codec<any, any>>(name: string, schema: S): Kind<S["Type"]> => {
+export const json = <S extends Schema.Codec<any, any>>(
+  name: string,
+  schema: S,
+  summary?: (value: S["Type"]) => string,
+): Kind<S["Type"]> => {
   const codec = Schema.toCodecJson(schema)
   const broken = (issue: Schema.SchemaError, value: unknown) =>
     new ArtifactBroken({
@@ -86,7 +96,10 @@ export const json = <S extends Schema.Codec<any, any>>(name: string, schema: S):
     write: (value) =>
       Schema.encodeUnknownEffect(codec)(value).pipe(
         Effect.mapError((issue) => broken(issue, value)),
-        Effect.map((encoded) => new Map([["value.json", bytes(new TextEncoder().encode(canonicalJson(encoded)))]])),
+        Effect.map((encoded) => {
+          const files = new Map([["value.json", text(canonicalJson(encoded))]])
+          return summary === undefined ? files : files.set(summaryFile, text(summary(value)))
+        }),
       ),
     read: (files) =>
       readText(files, "value.json").pipe(

@@ -7,6 +7,7 @@ import * as Home from "../Home.ts"
 import * as Outputs from "../Outputs.ts"
 import * as PipelineFile from "../PipelineFile.ts"
 import * as Planning from "../Planning.ts"
+import * as Ansi from "../render/Ansi.ts"
 import * as BalanceText from "../render/BalanceText.ts"
 import { choose } from "../render/Choose.ts"
 import * as CleaningText from "../render/CleaningText.ts"
@@ -61,6 +62,14 @@ const summary = (finished: Execution.Finished, { palette, columns }: Renderer): 
     palette.bold(output),
     ...ScoresText.lines(scores, palette, columns).slice(1),
   ])
+  const said = Object.entries(finished.summaries).flatMap(([output, text]) => [
+    "",
+    palette.bold(output),
+    ...text
+      .trimEnd()
+      .split("\n")
+      .map((line) => Ansi.cut(line === "" ? "" : `  ${Ansi.tame(line)}`, columns)),
+  ])
   const outputs = Object.entries(finished.outputs)
   const saved = Table.lines(
     [{ title: "" }, { title: "" }, { title: "" }],
@@ -80,6 +89,7 @@ const summary = (finished: Execution.Finished, { palette, columns }: Renderer): 
   return [
     ...cleaned,
     ...shown,
+    ...said,
     ...(phases.length === 0 ? [] : ["", palette.bold("trained"), ...phases.map((line) => `  ${line}`)]),
     ...finished.phases.flatMap((phase) => BalanceText.lines(phase, palette, columns)),
     ...Object.entries(finished.forgetting).flatMap(([label, table]) => [
