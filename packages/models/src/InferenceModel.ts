@@ -26,16 +26,36 @@ export interface InferenceModel {
 }
 
 export const make = (config: EncoderConfig.EncoderConfig, heads: Heads, weights: Weights): InferenceModel => {
-  const network = EncoderConfig.network(config)
-  const inputs = Inputs.make()
-  const hidden = Network.forward(network, Group.ofEncoder(config.dimensions.blocks), weights, inputs)
-  const { outputs, parameters } = answers(config, heads, weights, inputs, (reading) =>
-    Pooling.read[reading](hidden, inputs),
-  )
+  const { outputs, parameters } = values(config, heads, weights, Inputs.make())
   return {
     graph: Graph.make({ name: "inference", outputs }),
-    parameters: [...Network.parameters(network), ...parameters],
+    parameters: [...Network.parameters(EncoderConfig.network(config)), ...parameters],
   }
+}
+
+/**
+ * What the graph gives, by output, and the heads' parameters; `hidden` is what heads read, [batch*tokens, hidden].
+ *
+ * @param inputs may be of another type than the graph's own
+ */
+export const values = (
+  config: EncoderConfig.EncoderConfig,
+  heads: Heads,
+  weights: Weights,
+  inputs: Inputs.Inputs,
+): Values => {
+  const network = EncoderConfig.network(config)
+  const hidden = Network.forward(network, Group.ofEncoder(config.dimensions.blocks), weights, inputs)
+  return {
+    ...answers(config, heads, weights, inputs, (reading) => Pooling.read[reading](hidden, inputs)),
+    hidden,
+  }
+}
+
+export interface Values {
+  readonly outputs: Readonly<Record<string, Value>>
+  readonly parameters: ReadonlyArray<Parameter>
+  readonly hidden: Value
 }
 
 /** The same graph in two parts, which give the same bits one after the other. */

@@ -1,6 +1,6 @@
 /**
  * What an encoder reads, as graph inputs: `input_ids`, `attention_mask` and, where the family has them,
- * `token_type_ids`, each int32 [batch, tokens].
+ * `token_type_ids`, each int32 [batch, tokens]; int64 in files for other tools, which know no other.
  */
 import * as Op from "@thaw/onnx/Op"
 import * as Value from "@thaw/onnx/Value"
@@ -16,8 +16,11 @@ export interface Inputs {
 /** Added to scores that count for nothing. Never −∞: a row without any token would become NaN. */
 export const masked = -1e9
 
-export const make = (): Inputs => {
-  const grid = (name: string) => Value.input(name, "int32", ["batch", "tokens"])
+export const make = (dtype: "int32" | "int64" = "int32"): Inputs => {
+  const grid = (name: string) => {
+    const given = Value.input(name, dtype, ["batch", "tokens"])
+    return dtype === "int32" ? given : Op.Cast(given, "int32")
+  }
   const attentionMask = grid("attention_mask")
   const absent = Op.Sub(1, Op.Cast(Op.Unsqueeze(attentionMask, { axes: [1, 2] }), "float32"))
   return {
