@@ -1,10 +1,16 @@
 /** What a run hands over: folders that can be used without the pipeline that made them. */
+import * as Artifact from "@thaw/core/Artifact"
 import * as Step from "@thaw/core/Step"
+import type * as Wire from "@thaw/core/Wire"
 import * as Adapters from "@thaw/models/Adapters"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Forecast from "@thaw/models/Forecast"
 import * as Peft from "@thaw/models/Peft"
 import { Effect, Schema } from "effect"
+import * as HuggingFace from "./export/HuggingFace.ts"
+import * as ModelCard from "./export/ModelCard.ts"
+import type { Pooling } from "./export/SentenceTransformers.ts"
+import * as Scores from "./Scores.ts"
 
 /**
  * The checkpoint as a folder to answer from: config, tokenizer, weights and heads, without the optimizer's moments and
@@ -36,3 +42,50 @@ export const lora = Step.make({
   output: Peft.Peft,
   run: ({ trained, task }) => Peft.of(trained, task),
 })
+
+const folders = Step.make({
+  name: "Export.huggingFace",
+  version: "1",
+  input: {
+    trained: Checkpoint.Checkpoint,
+    /** `test`, or nothing. */
+    scores: Artifact.record(Scores.kind),
+    pooling: Schema.Literals(["mean", "cls"]),
+    otherHeads: HuggingFace.OtherHeads,
+    card: ModelCard.Card,
+  },
+  output: HuggingFace.HuggingFace,
+  run: Effect.fnUntraced(function* ({ trained, scores, ...settings }) {
+    const { label } = yield* Step.StepRun
+    const merged = yield* Adapters.merged({ ...trained, moments: undefined })
+    return yield* HuggingFace.of(merged, { ...settings, scores: scores["test"] }, label)
+  }),
+})
+
+export interface HuggingFaceOptions {
+  readonly trained: Checkpoint.Checkpoint | Wire.Wire<Checkpoint.Checkpoint>
+  /** For the card. */
+  readonly scores?: Scores.Scores | Wire.Wire<Scores.Scores>
+  /** How sentence-transformers makes one vector of a text's; `mean` unless given. */
+  readonly pooling?: Pooling
+  /** Heads that transformers has no class for, such as BERT's over the mean: `refuse` unless given. */
+  readonly otherHeads?: HuggingFace.OtherHeads
+  readonly card?: ModelCard.Card
+}
+
+/**
+ * Folders that sentence-transformers, transformers and transformers.js load (see `export/HuggingFace`): the encoder, one
+ * folder for each task, an ONNX file with all heads, and a card. Low-rank adapters are merged into the weights. Equal
+ * checkpoints and options give equal bytes.
+ *
+ * Fails with `TrainingInvalid` on a checkpoint without heads, on a task whose name no folder can have, and on a head that
+ * transformers has no class for, unless `otherHeads` says `onnx`: then its folder has the ONNX file and says so.
+ */
+export const huggingFace = ({
+  trained,
+  scores,
+  pooling = "mean",
+  otherHeads = "refuse",
+  card = {},
+}: HuggingFaceOptions): Wire.Wire<HuggingFace.HuggingFace> =>
+  folders({ trained, scores: scores === undefined ? {} : { test: scores }, pooling, otherHeads, card })

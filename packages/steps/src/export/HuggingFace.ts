@@ -1,0 +1,143 @@
+/**
+ * A multi-task result as folders that other tools load:
+ *
+ * ```
+ * README.md         card
+ * encoder/          sentence-transformers, transformers.js (feature extraction)
+ * tasks/<task>/     transformers, transformers.js: config.json, model.safetensors, tokenizer, onnx/model.onnx
+ * all-heads.onnx    every head after one pass of the encoder, see OnnxFile
+ * heads.json        task → kind of head and its labels in order
+ * ```
+ *
+ * A head that transformers has no class for has a folder without `model.safetensors` and with a README.md that says so:
+ * transformers finds no weights instead of making up random ones.
+ */
+import * as Artifact from "@thaw/core/Artifact"
+import * as Problem from "@thaw/core/Problem"
+import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as CheckpointFiles from "@thaw/models/CheckpointFiles"
+import { TrainingInvalid } from "@thaw/models/Errors"
+import { Effect, Schema } from "effect"
+import type * as Scores from "../Scores.ts"
+import * as JsonText from "./JsonText.ts"
+import * as ModelCard from "./ModelCard.ts"
+import * as OnnxFile from "./OnnxFile.ts"
+import * as SentenceTransformers from "./SentenceTransformers.ts"
+import * as TokenizerFiles from "./TokenizerFiles.ts"
+import * as TransformersConfig from "./TransformersConfig.ts"
+import * as Upstream from "./Upstream.ts"
+import * as WeightsFile from "./WeightsFile.ts"
+
+/** The files, by their names in the folder. */
+export interface HuggingFace {
+  readonly files: Artifact.Files
+}
+
+export const HuggingFace: Artifact.Kind<HuggingFace> = Artifact.make<HuggingFace>({
+  kind: "huggingface",
+  write: ({ files }) => Effect.succeed(files),
+  read: (files) => Effect.succeed({ files }),
+})
+
+/** What becomes of a head that transformers has no class for. */
+export const OtherHeads = Schema.Literals(["refuse", "onnx"])
+export type OtherHeads = typeof OtherHeads.Type
+
+export interface Settings {
+  readonly pooling: SentenceTransformers.Pooling
+  readonly otherHeads: OtherHeads
+  readonly card: ModelCard.Card
+  readonly scores: Scores.Scores | undefined
+}
+
+/** @param checkpoint without adapters */
+export const of = Effect.fnUntraced(function* (checkpoint: Checkpoint.Checkpoint, settings: Settings, where: string) {
+  yield* check(checkpoint, settings, where)
+  const { config, heads, training } = checkpoint
+  const parts = { config, heads, tensors: yield* Checkpoint.tensors(checkpoint) }
+  const tokenizer = yield* Checkpoint.tokenizer(checkpoint)
+  const tokenizing = yield* TokenizerFiles.of(checkpoint, tokenizer)
+  const files = new Map<string, Artifact.Content>()
+  const add = (folder: string, more: Iterable<readonly [string, Artifact.Content]>) => {
+    for (const [name, content] of more) files.set(`${folder}/${name}`, content)
+  }
+  const { pooling, card, scores } = settings
+  files.set("README.md", ModelCard.file({ config, heads, training, card, scores }))
+  files.set("all-heads.onnx", OnnxFile.allHeads(parts))
+  files.set("heads.json", CheckpointFiles.encodeJson(CheckpointFiles.Heads, heads))
+  const { hidden } = config.dimensions
+  add("encoder", [
+    ...SentenceTransformers.files({ pooling, hidden, maxTokens: Checkpoint.maxTokens(checkpoint, tokenizer) }),
+    ...tokenizing,
+    ["config.json", JsonText.of(TransformersConfig.encoder(config))],
+    ["model.safetensors", WeightsFile.encoder(parts)],
+    ["onnx/model.onnx", OnnxFile.encoder(parts)],
+  ])
+  for (const [task, head] of Object.entries(heads)) {
+    add(`tasks/${task}`, [
+      ...tokenizing,
+      ["config.json", JsonText.of(TransformersConfig.task(config, head))],
+      ["onnx/model.onnx", OnnxFile.head(parts, task)],
+      Upstream.loads(config.family, head)
+        ? ["model.safetensors", WeightsFile.task(parts, task)]
+        : ["README.md", JsonText.text(`${onlyOnnx(checkpoint, task)}\n`)],
+    ])
+  }
+  return { files } satisfies HuggingFace
+})
+
+/** A head that no class of transformers computes, in words. */
+const form = ({ config, heads }: Checkpoint.Checkpoint, task: string): string =>
+  `a head over the ${Upstream.reading(heads[task]!)} of a ${Upstream.of(config.family).name} encoder's vectors`
+
+const onlyOnnx = (checkpoint: Checkpoint.Checkpoint, task: string): string =>
+  `This folder is for transformers.js and onnxruntime only: transformers (Python) has no class for ${form(checkpoint, task)}, so there is no model.safetensors.`
+
+/** Names of folders everywhere: no separators, nothing that climbs, nothing that a system reserves. */
+const folderName = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$/u
+
+const check = Effect.fnUntraced(function* (
+  checkpoint: Checkpoint.Checkpoint,
+  { otherHeads, card, scores }: Settings,
+  where: string,
+): Effect.fn.Return<void, TrainingInvalid> {
+  const invalid = (at: string, expected: string, got: string, advice = "") =>
+    new TrainingInvalid({ where: `${where}${at}`, expected, got, advice })
+  const { config, heads } = checkpoint
+  const tasks = Object.keys(heads).sort()
+  if (tasks.length === 0) {
+    return yield* invalid("", "a checkpoint with heads", "one without", "Train one with Train.multiTask.")
+  }
+  const folders = new Map<string, string>()
+  for (const task of tasks) {
+    const at = `, task ${JSON.stringify(task)}`
+    if (!folderName.test(task) || task.endsWith(".")) {
+      const expected = "a name that a folder can have: letters, digits, _, . and -"
+      return yield* invalid(at, expected, JSON.stringify(task), "Rename the task.")
+    }
+    const other = folders.get(task.toLowerCase())
+    if (other !== undefined) {
+      const got = `${JSON.stringify(other)} too, which is the same folder on some systems`
+      return yield* invalid(at, "a name that differs in more than case", got, "Rename one of the tasks.")
+    }
+    folders.set(task.toLowerCase(), task)
+    if (otherHeads === "refuse" && !Upstream.loads(config.family, heads[task]!)) {
+      return yield* invalid(
+        at,
+        "a head in its family's own form, which transformers has a class for",
+        form(checkpoint, task),
+        `Train with Head.classification(), or export it as ONNX alone with otherHeads: "onnx".`,
+      )
+    }
+  }
+  const named = [...Object.keys(card.datasets ?? {}), ...(scores?.tasks ?? []).map(({ task }) => task)]
+  const unknown = named.find((task) => !tasks.includes(task))
+  if (unknown !== undefined) {
+    return yield* invalid(
+      Object.hasOwn(card.datasets ?? {}, unknown) ? ", card, datasets" : ", scores",
+      "tasks that have a head",
+      JSON.stringify(unknown),
+      Problem.suggestion(unknown, tasks),
+    )
+  }
+})

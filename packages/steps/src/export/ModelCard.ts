@@ -1,0 +1,171 @@
+/** `README.md`: what is in the folder, how it is loaded, how well it answers and where it comes from; YAML for the hub first. */
+import type * as Artifact from "@thaw/core/Artifact"
+import type * as Checkpoint from "@thaw/models/Checkpoint"
+import { Schema } from "effect"
+import { stringify } from "yaml"
+import type * as Scores from "../Scores.ts"
+import * as History from "../training/History.ts"
+import * as JsonText from "./JsonText.ts"
+import * as Upstream from "./Upstream.ts"
+
+/** What only the author knows. */
+export const Card = Schema.Struct({
+  name: Schema.optionalKey(Schema.String),
+  /** Where the encoder came from: `org/name` on the hub. */
+  baseModel: Schema.optionalKey(Schema.String),
+  /** By task, what its examples are called on the hub. */
+  datasets: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  /** As the hub writes them: `en`, `apache-2.0`. */
+  language: Schema.optionalKey(Schema.String),
+  license: Schema.optionalKey(Schema.String),
+})
+export type Card = typeof Card.Type
+
+export interface Parts extends Pick<Checkpoint.Checkpoint, "config" | "heads" | "training"> {
+  readonly card: Card
+  /** Of held-out examples; undefined where it was not evaluated. */
+  readonly scores: Scores.Scores | undefined
+}
+
+/** Our figures by the hub's name of a metric; a loss is none. */
+const metrics: Readonly<Record<string, { readonly type: string; readonly name: string }>> = {
+  accuracy: { type: "accuracy", name: "Accuracy" },
+  macroF1: { type: "f1", name: "Macro F1" },
+  entityF1: { type: "f1", name: "Entity F1" },
+  entityPrecision: { type: "precision", name: "Entity precision" },
+  entityRecall: { type: "recall", name: "Entity recall" },
+  tokenAccuracy: { type: "accuracy", name: "Token accuracy" },
+}
+
+export const file = (parts: Parts): Artifact.Content =>
+  JsonText.text(
+    [
+      `---\n${stringify(frontMatter(parts))}---`,
+      `# ${titleOf(parts)}`,
+      summary(parts),
+      loading(parts),
+      "## Tasks",
+      tasks(parts),
+      ...results(parts),
+      ...provenance(parts),
+    ].join("\n\n") + "\n",
+  )
+
+const tasksOf = ({ heads }: Parts) => Object.keys(heads).sort()
+
+const titleOf = (parts: Parts): string => line(parts.card.name ?? `Encoder with heads for ${tasksOf(parts).join(", ")}`)
+
+const measured = (scores: Scores.TaskScores) =>
+  Object.entries(metrics).flatMap(([own, upstream]) =>
+    scores.metrics[own] === undefined ? [] : [{ ...upstream, value: rounded(scores.metrics[own]) }],
+  )
+
+const rounded = (value: number): number => Math.round(value * 10_000) / 10_000
+
+/** Fields that the hub knows. An entry of its `model-index` needs the name of a dataset. */
+const frontMatter = (parts: Parts) => {
+  const { card, scores, heads } = parts
+  const { datasets = {} } = card
+  const results = (scores?.tasks ?? []).flatMap((each) => {
+    const dataset = datasets[each.task]
+    if (dataset === undefined) return []
+    const type = kindOf(heads[each.task]!)
+    return [{ task: { type, name: each.task }, dataset: { type: dataset, name: dataset }, metrics: measured(each) }]
+  })
+  return {
+    ...(card.language === undefined ? {} : { language: card.language }),
+    ...(card.license === undefined ? {} : { license: card.license }),
+    library_name: "transformers",
+    pipeline_tag: kindOf(heads[tasksOf(parts)[0]!]!),
+    tags: ["thaw", "multi-task", "onnx", "sentence-transformers", "transformers.js"],
+    ...(card.baseModel === undefined ? {} : { base_model: card.baseModel }),
+    ...(card.datasets === undefined ? {} : { datasets: [...new Set(Object.values(datasets))].sort() }),
+    ...(scores === undefined
+      ? {}
+      : { metrics: [...new Set(scores.tasks.flatMap(measured).map(({ type }) => type))].sort() }),
+    ...(results.length === 0 ? {} : { "model-index": [{ name: titleOf(parts), results }] }),
+  }
+}
+
+const kindOf = ({ kind }: Checkpoint.Head) =>
+  kind === "tokenClassification" ? "token-classification" : "text-classification"
+
+const summary = (parts: Parts): string => {
+  const { blocks, hidden } = parts.config.dimensions
+  const count = tasksOf(parts).length
+  const heads = count === 1 ? "one head" : `${count} heads that share it`
+  return `One ${Upstream.of(parts.config.family).name} encoder of ${blocks} blocks, hidden size ${hidden}, and ${heads}.`
+}
+
+/** @returns a table and what to write in Python and JavaScript */
+const loading = (parts: Parts): string => {
+  const example = tasksOf(parts).find((task) => Upstream.loads(parts.config.family, parts.heads[task]!))
+  const folder = `tasks/${example ?? tasksOf(parts)[0]!}`
+  const kind = kindOf(parts.heads[example ?? tasksOf(parts)[0]!]!)
+  return [
+    table(
+      ["Folder", "What it is"],
+      [
+        ["`encoder/`", "the encoder alone, for sentence-transformers and transformers.js"],
+        ["`tasks/<task>/`", "encoder and one head, for transformers and transformers.js"],
+        ["`all-heads.onnx`", "encoder and all heads: one pass gives `logits.<task>` of every task"],
+        ["`heads.json`", "the labels of every task, in the order of its logits"],
+      ],
+    ),
+    ...(example === undefined
+      ? []
+      : [`\`\`\`python\nfrom transformers import pipeline\nprint(pipeline("${kind}", "${folder}")("a text"))\n\`\`\``]),
+    `\`\`\`js\nimport { pipeline } from "@huggingface/transformers"\nconst answer = await pipeline("${kind}", "${folder}")\nconsole.log(await answer("a text"))\n\`\`\``,
+  ].join("\n\n")
+}
+
+const tasks = (parts: Parts): string =>
+  table(
+    ["Task", "Kind", "Labels", "Loads in"],
+    tasksOf(parts).map((task) => {
+      const head = parts.heads[task]!
+      const both = Upstream.loads(parts.config.family, head)
+      return [
+        task,
+        kindOf(head),
+        head.labels.map(line).join(", "),
+        both ? "transformers, transformers.js" : "transformers.js and onnxruntime only",
+      ]
+    }),
+  )
+
+const results = ({ scores }: Parts): ReadonlyArray<string> =>
+  scores === undefined
+    ? []
+    : [
+        "## Scores on held-out examples",
+        table(
+          ["Task", "Examples", "Figure", "Value", "Most frequent label"],
+          scores.tasks.flatMap((each) =>
+            Object.entries(metrics).flatMap(([own, { name }]) => {
+              const [value, majority] = [each.metrics[own], each.majority[own]]
+              if (value === undefined) return []
+              return [[each.task, `${each.examples}`, name, value.toFixed(4), majority?.toFixed(4) ?? ""]]
+            }),
+          ),
+        ),
+      ]
+
+const provenance = ({ card, training }: Parts): ReadonlyArray<string> => {
+  const entries = History.entries(training.history)
+  const from = card.baseModel === undefined ? [] : [`The encoder started from \`${line(card.baseModel)}\`.`]
+  if (entries.length === 0) return from.length === 0 ? [] : ["## How it was made", ...from]
+  const rows = entries.map(({ phase, updates, trainable, undone }) => [
+    `${phase}`,
+    `${updates}`,
+    trainable.join(", "),
+    undone === undefined ? "" : "undone",
+  ])
+  return ["## How it was made", ...from, table(["Phase", "Updates", "What trained", ""], rows)]
+}
+
+/** What would end a cell or a line. */
+const line = (text: string): string => text.replace(/\s+/g, " ").replaceAll("|", String.raw`\|`)
+
+const table = (titles: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+  [titles, titles.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")

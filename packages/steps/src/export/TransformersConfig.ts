@@ -1,0 +1,54 @@
+/** `config.json` of an exported folder: what the encoder's says, and what the folder's own head is. */
+import type * as Checkpoint from "@thaw/models/Checkpoint"
+import type { EncoderConfig } from "@thaw/models/EncoderConfig"
+import * as Upstream from "./Upstream.ts"
+
+type Json = Readonly<Record<string, unknown>>
+
+/**
+ * Fields that speak of another head, of weights in another form, or of code that is not in the folder. `dtype` is the newer
+ * spelling of `torch_dtype`.
+ */
+const others = new Set([
+  "_name_or_path",
+  "architectures",
+  "auto_map",
+  "dtype",
+  "finetuning_task",
+  "id2label",
+  "label2id",
+  "num_labels",
+  "problem_type",
+  "quantization_config",
+  "torch_dtype",
+  "transformers.js_config",
+])
+
+const common = ({ json, family }: EncoderConfig): Json => ({
+  ...Object.fromEntries(Object.entries(json).filter(([name]) => !others.has(name))),
+  model_type: family.modelType,
+  torch_dtype: "float32",
+  // Browsers look for a quantised file otherwise.
+  "transformers.js_config": { dtype: "fp32" },
+})
+
+/** Of the encoder alone. */
+export const encoder = (config: EncoderConfig): Json => ({
+  ...common(config),
+  architectures: [Upstream.model(config.family)],
+})
+
+/** Of the encoder with a head. Without a class of transformers' that computes it no architecture is named. */
+export const task = (config: EncoderConfig, head: Checkpoint.Head): Json => {
+  const { family } = config
+  return {
+    ...common(config),
+    ...(Upstream.loads(family, head) ? { architectures: [Upstream.architecture(family, head)] } : {}),
+    id2label: Object.fromEntries(head.labels.map((label, id) => [String(id), label])),
+    label2id: Object.fromEntries(head.labels.map((label, id) => [label, id])),
+    ...(head.kind === "tokenClassification" ? {} : { problem_type: "single_label_classification" }),
+    ...(family.modelType === "modernbert" && head.kind === "classification"
+      ? { classifier_pooling: head.pooling }
+      : {}),
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Encoder families as transformers knows them (src/transformers/models/<family>/modeling_*.py, release 4.57): names of its
+ * classes, and which of our heads is its own.
+ */
+import type * as Checkpoint from "@thaw/models/Checkpoint"
+import type { Family } from "@thaw/models/Family"
+import type { Reading } from "@thaw/models/Pooling"
+
+export interface Upstream {
+  /** What its classes begin with: `Bert` of `BertModel`, `BertForTokenClassification`. */
+  readonly name: string
+  /** Class of the tokenizer, where its settings do not say. */
+  readonly tokenizer: string
+  /** What its heads read. */
+  readonly reads: ReadonlyArray<Reading>
+}
+
+const own: ReadonlyArray<Reading> = ["cls", "tokens"]
+
+const families = {
+  bert: { name: "Bert", tokenizer: "BertTokenizer", reads: own },
+  distilbert: { name: "DistilBert", tokenizer: "DistilBertTokenizer", reads: own },
+  electra: { name: "Electra", tokenizer: "ElectraTokenizer", reads: own },
+  // The only family whose config says what the head reads: `classifier_pooling`.
+  modernbert: { name: "ModernBert", tokenizer: "PreTrainedTokenizerFast", reads: ["cls", "mean", "tokens"] },
+  mpnet: { name: "MPNet", tokenizer: "MPNetTokenizer", reads: own },
+  roberta: { name: "Roberta", tokenizer: "RobertaTokenizer", reads: own },
+  "xlm-roberta": { name: "XLMRoberta", tokenizer: "XLMRobertaTokenizer", reads: own },
+} as const satisfies { readonly [T in Family["modelType"]]: Upstream }
+
+export const of = ({ modelType }: Family): Upstream => families[modelType]
+
+/** What a head reads. */
+export const reading = (head: Checkpoint.Head): Reading =>
+  head.kind === "tokenClassification" ? "tokens" : head.pooling
+
+/** Whether transformers has a class that computes what the head does. */
+export const loads = (family: Family, head: Checkpoint.Head): boolean => of(family).reads.includes(reading(head))
+
+/** The class that has the head. */
+export const architecture = (family: Family, head: Checkpoint.Head): string =>
+  `${of(family).name}For${head.kind === "tokenClassification" ? "Token" : "Sequence"}Classification`
+
+/** The class of the encoder alone. */
+export const model = (family: Family): string => `${of(family).name}Model`
