@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import path from "node:path"
 import { pathToFileURL } from "node:url"
 import type { Pipeline } from "@thaw/core/Pipeline"
+import type { HuggingFace } from "@thaw/steps/export/HuggingFace"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import * as Seq2SeqFolder from "../models/seq2seq.ts"
 import * as Corpus from "../steps/corpus.ts"
@@ -62,7 +63,11 @@ describe.each(readdirSync(guides))("%s", (guide) => {
       writeFileSync(file, `${preamble![1]}\n${code}`)
       const { default: pipeline } = (await import(pathToFileURL(file).href)) as { readonly default: Pipeline }
       const { values } = await world.run(pipeline.outputs, pipeline.seed)
-      for (const value of Object.values(values)) {
+      const { model, ...scores } = values as { readonly model?: unknown }
+      // What a guide exports stands beside scores, under this name.
+      if (model !== undefined) expect((model as HuggingFace).files.has("README.md")).toBe(true)
+      expect(Object.keys(scores).length).toBeGreaterThan(0)
+      for (const value of Object.values(scores)) {
         const { tasks } = value as { readonly tasks: ReadonlyArray<{ readonly examples: number }> }
         expect(tasks.length).toBeGreaterThan(0)
         for (const { examples } of tasks) expect(examples).toBeGreaterThan(0)

@@ -94,7 +94,7 @@ const summary = (parts: Parts): string => {
   const { blocks, hidden } = parts.config.dimensions
   const count = tasksOf(parts).length
   const heads = count === 1 ? "one head" : `${count} heads that share it`
-  return `One ${Upstream.of(parts.config.family).name} encoder of ${blocks} blocks, hidden size ${hidden}, and ${heads}.`
+  return `One ${Upstream.model(parts.config.family)} of ${blocks} blocks, hidden size ${hidden}, and ${heads}.`
 }
 
 /** @returns a table and what to write in Python and JavaScript */
@@ -128,7 +128,7 @@ const tasks = (parts: Parts): string =>
       return [
         task,
         kindOf(head),
-        head.labels.map(line).join(", "),
+        head.labels.join(", "),
         both ? "transformers, transformers.js" : "transformers.js and onnxruntime only",
       ]
     }),
@@ -164,8 +164,10 @@ const provenance = ({ card, training }: Parts): ReadonlyArray<string> => {
   return ["## How it was made", ...from, table(["Phase", "Updates", "What trained", ""], rows)]
 }
 
-/** What would end a cell or a line. */
-const line = (text: string): string => text.replace(/\s+/g, " ").replaceAll("|", String.raw`\|`)
+const line = (text: string): string => text.replace(/\s+/g, " ")
+
+/** What would end a cell. */
+const cell = (text: string): string => line(text).replaceAll("|", String.raw`\|`)
 
 const table = (titles: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
-  [titles, titles.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
+  [titles, titles.map(() => "---"), ...rows].map((cells) => `| ${cells.map(cell).join(" | ")} |`).join("\n")
