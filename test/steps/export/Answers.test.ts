@@ -35,8 +35,9 @@ const batchOf = async (checkpoint: Checkpoint.Checkpoint, dtype: "int32" | "int6
   const limit = { maxTokens: Checkpoint.maxTokens(checkpoint, tokenizer) }
   const rows = texts.map((text) => Tokenizer.encode(tokenizer, text, limit))
   const tokens = Math.max(...rows.map(({ ids }) => ids.length))
+  const tensor = dtype === "int32" ? Tensor.int32 : Tensor.int64
   const grid = (of: (row: Tokenizer.Encoded, at: number) => number) =>
-    Tensor[dtype](
+    tensor(
       [rows.length, tokens],
       rows.flatMap((row) => Array.from({ length: tokens }, (_, at) => of(row, at))),
     )
@@ -166,7 +167,7 @@ describe.each(Checkpoints.families)("an exported %s", (family) => {
     const { feeds, lengths } = await batchOf(checkpoint, "int64")
     const { "logits.entities": logits } = await expected
     for (const [row, text] of texts.entries()) {
-      const inputs = (await tokenizer(text)) as { readonly input_ids: JsTensor }
+      const inputs = tokenizer(text) as { readonly input_ids: JsTensor }
       const ids = Tensor.numbers(feeds["input_ids"]!).slice(row * feeds["input_ids"]!.shape[1]!)
       expect(Array.from(inputs.input_ids.data, Number)).toEqual(ids.slice(0, lengths[row]))
       const given = ((await model(inputs)) as { readonly logits: JsTensor }).logits

@@ -1,5 +1,4 @@
 /** What is in an exported folder beside the weights, what is refused, and the step as pipelines call it. */
-import { existsSync, readFileSync } from "node:fs"
 import path from "node:path"
 import { env, pipeline } from "@huggingface/transformers"
 import type * as Checkpoint from "@thaw/models/Checkpoint"
@@ -8,7 +7,7 @@ import * as Artifact from "@thaw/core/Artifact"
 import * as Safetensors from "@thaw/onnx/Safetensors"
 import * as Evaluate from "@thaw/steps/Evaluate"
 import * as Export from "@thaw/steps/Export"
-import * as HuggingFace from "@thaw/steps/export/HuggingFace"
+import type * as HuggingFace from "@thaw/steps/export/HuggingFace"
 import * as Freeze from "@thaw/steps/Freeze"
 import type * as Scores from "@thaw/steps/Scores"
 import { Effect } from "effect"
@@ -264,6 +263,13 @@ describe("refused are", () => {
       )
     },
   )
+
+  it("an encoder that no ONNX file can hold", async () => {
+    const huge = { ...bert, config: Checkpoints.configOf("bert", { vocab_size: 20_000_000 }) }
+    expect(await failure(huge)).toBe(
+      "export: expected weights of less than 2 GiB, which is all that an ONNX file can hold, got 2.4 GiB. Export.checkpoint has no such limit.",
+    )
+  })
 
   it("names that are one folder where case counts for nothing", async () => {
     expect(await failure(named("Mood", "mood"))).toBe(

@@ -66,12 +66,16 @@ export interface Choices {
   readonly tokenizerConfig?: string
 }
 
-export const make = (family: FamilyName, given: Choices = {}): Checkpoint.Checkpoint => {
+/** The golden config of the family with other fields. */
+export const configOf = (family: FamilyName, more: object): EncoderConfig.EncoderConfig => {
   const golden = Golden.configOf(family === "xlm-roberta" ? "roberta" : family)
+  return Effect.runSync(EncoderConfig.parse(JSON.stringify({ ...golden.json, model_type: family, ...more }), family))
+}
+
+export const make = (family: FamilyName, given: Choices = {}): Checkpoint.Checkpoint => {
   const tokenizer = { json: tokenizers[family](), config: given.tokenizerConfig }
   const { vocabularySize } = Effect.runSync(Tokenizer.fromJson(tokenizer.json, tokenizer.config, family))
-  const json = { ...golden.json, model_type: family, vocab_size: vocabularySize, ...given.config }
-  const config = Effect.runSync(EncoderConfig.parse(JSON.stringify(json), family))
+  const config = configOf(family, { vocab_size: vocabularySize, ...given.config })
   const parts = { config, heads: given.heads ?? heads }
   const tensors = TrainingModel.allParameters(parts).map(({ name, shape, initial }) => {
     const { normal } = Seed.stream(Seed.make(1), name)

@@ -17,6 +17,7 @@ import * as Problem from "@thaw/core/Problem"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as CheckpointFiles from "@thaw/models/CheckpointFiles"
 import { TrainingInvalid } from "@thaw/models/Errors"
+import * as Tensor from "@thaw/onnx/Tensor"
 import { Effect, Schema } from "effect"
 import type * as Scores from "../Scores.ts"
 import * as JsonText from "./JsonText.ts"
@@ -96,6 +97,9 @@ const onlyOnnx = (checkpoint: Checkpoint.Checkpoint, task: string): string =>
 /** Names of folders everywhere: no separators, nothing that climbs, nothing that a system reserves. */
 const folderName = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$/u
 
+/** protobuf's limit, with room for the graph. */
+const mostBytes = 2 ** 31 - 2 ** 24
+
 const check = Effect.fnUntraced(function* (
   checkpoint: Checkpoint.Checkpoint,
   { otherHeads, card, scores }: Settings,
@@ -107,6 +111,11 @@ const check = Effect.fnUntraced(function* (
   const tasks = Object.keys(heads).sort()
   if (tasks.length === 0) {
     return yield* invalid("", "a checkpoint with heads", "one without", "Train one with Train.multiTask.")
+  }
+  const bytes = Checkpoint.parameters(checkpoint).reduce((sum, { shape }) => sum + 4 * Tensor.elements(shape), 0)
+  if (bytes >= mostBytes) {
+    const expected = "weights of less than 2 GiB, which is all that an ONNX file can hold"
+    return yield* invalid("", expected, `${(bytes / 2 ** 30).toFixed(1)} GiB`, "Export.checkpoint has no such limit.")
   }
   const folders = new Map<string, string>()
   for (const task of tasks) {

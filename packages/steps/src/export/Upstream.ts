@@ -1,5 +1,5 @@
 /**
- * Encoder families as transformers knows them (src/transformers/models/<family>/modeling_*.py, release 4.57): names of its
+ * Encoder families as transformers knows them (src/transformers/models/<family>/modeling_*.py): names of its
  * classes, and which of our heads is its own.
  */
 import type * as Checkpoint from "@thaw/models/Checkpoint"
