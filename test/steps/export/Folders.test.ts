@@ -204,6 +204,13 @@ describe("the card", () => {
     expect(readme).not.toContain("Loss")
   })
 
+  it("says what part of the examples was trained on", async () => {
+    const seen = { tasks: scores.tasks.map((each) => ({ ...each, overlap: each.task === "topic" ? 0.125 : 0 })) }
+    const readme = text((await filesOf(bert, { scores: seen }))["README.md"])
+    expect(readme).toContain("Of the examples of topic, 12.5 % were trained on.")
+    expect(readme).not.toContain("Of the examples of entities")
+  })
+
   it("needs nothing of the author", async () => {
     const readme = text((await filesOf(bert))["README.md"])
     expect(readme).toContain("# Encoder with heads for entities, topic")

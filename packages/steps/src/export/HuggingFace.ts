@@ -94,7 +94,7 @@ const form = ({ config, heads }: Checkpoint.Checkpoint, task: string): string =>
 const onlyOnnx = (checkpoint: Checkpoint.Checkpoint, task: string): string =>
   `This folder is for transformers.js and onnxruntime only: transformers (Python) has no class for ${form(checkpoint, task)}, so there is no model.safetensors.`
 
-/** Names of folders everywhere: no separators, nothing that climbs, nothing that a system reserves. */
+/** No separators, nothing that climbs out of the folder or hides in it. */
 const folderName = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$/u
 
 /** protobuf's limit, with room for the graph. */

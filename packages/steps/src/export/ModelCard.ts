@@ -149,6 +149,9 @@ const results = ({ scores }: Parts): ReadonlyArray<string> =>
             }),
           ),
         ),
+        ...scores.tasks.flatMap(({ task, overlap = 0 }) =>
+          overlap === 0 ? [] : [`Of the examples of ${line(task)}, ${(100 * overlap).toFixed(1)} % were trained on.`],
+        ),
       ]
 
 const provenance = ({ card, training }: Parts): ReadonlyArray<string> => {
