@@ -10,6 +10,12 @@ const isOther = /[^ -~]| {2}/u
 
 export const of = (text: string): string => (isOther.test(text) ? whole(text) : text.toLowerCase().trim())
 
+/** Whether nothing is left of it. A text that starts with a visible character of ASCII need not be looked at further. */
+export const isEmpty = (text: string): boolean => {
+  const first = text.charCodeAt(0)
+  return !(first > 0x20 && first < 0x7f) && of(text) === ""
+}
+
 const whole = (text: string): string => text.normalize("NFKC").toLowerCase().replace(/\s+/gu, " ").trim()
 
 /** Of an example's text, or of its tokens joined by spaces; of a pair's both texts, parted by a line end. */

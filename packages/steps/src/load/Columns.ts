@@ -157,6 +157,13 @@ export const reader = (columns: Columns, table: Table): ((place: number, fields:
     return wrong(`a number in field ${JSON.stringify(column)}`, value)
   }
   const present = <A>(pairs: Pairs, read: (column: string, value: unknown) => A | undefined) => {
+    // Of most tables there is one: an object is made of it without a list of pairs.
+    if (pairs.length === 1) {
+      const [task, column] = pairs[0]!
+      const value = fields[column] ?? undefined
+      const made = value === undefined ? undefined : read(column, value)
+      return made === undefined ? {} : { [task]: made }
+    }
     const found: Array<readonly [task: string, value: A]> = []
     for (const [task, column] of pairs) {
       const value = fields[column] ?? undefined
@@ -171,9 +178,22 @@ export const reader = (columns: Columns, table: Table): ((place: number, fields:
   const plain = (column: string, value: unknown) => (value instanceof Date ? value.toISOString() : label(column, value))
   const sequence = (column: string, value: unknown) =>
     Array.isArray(value) && value.length === 0 ? undefined : list(column, value)
+  const isPlain = [pair, tokens, ...labelSets, ...scores, ...kept].every((part) => part === undefined)
+  const none = {}
   return (at, row) => {
     place = at
     fields = row
+    // Most tables are of this form: one object is made of a row, not several.
+    if (isPlain) {
+      if (id === undefined) return { place, text: string(text!), labels: present(labels, label), tags: none }
+      return {
+        place,
+        id: scalar(id, fields[id] ?? ""),
+        text: string(text!),
+        labels: present(labels, label),
+        tags: none,
+      }
+    }
     const words = tokens === undefined ? undefined : list(tokens, fields[tokens] ?? [])
     return {
       place,

@@ -144,42 +144,55 @@ const exampleOf = (
   identities: Identities,
   normalisers: Normalisers,
 ): Dataset.Example => {
-  const text = draft.text ?? draft.tokens!.join(" ")
-  const words = NormalisedText.of(text)
-  const refuse = (expected: string, got: string, advice: string) => {
-    throw new InvalidData({ where: at(source, format, draft.place), expected, got, advice })
-  }
+  const { pair, tokens, labels, labelSets, scores, kept } = draft
+  const text = draft.text ?? tokens!.join(" ")
+  const isEmpty = NormalisedText.isEmpty(text)
   // A lone surrogate, which JSON can spell, has no UTF-8 form and would be replaced without a word.
-  if (words === "" || !text.isWellFormed() || draft.pair?.isWellFormed() === false) {
-    const got = words === "" ? "none" : "a character that is half a surrogate pair"
-    refuse("an example with text", got, "Fill it in or remove the row.")
+  if (isEmpty || !text.isWellFormed() || pair?.isWellFormed() === false) {
+    const got = isEmpty ? "none" : "a character that is half a surrogate pair"
+    refuse(draft, source, format, "an example with text", got, "Fill it in or remove the row.")
   }
-  const id = draft.id?.trim() ?? identities.derived(words)
-  if (id === "") refuse("an id of its own", "none", "")
+  const id = draft.id?.trim() ?? identities.derived(NormalisedText.of(text))
+  if (id === "") refuse(draft, source, format, "an id of its own", "none")
   // Derived ids differ by construction.
   const before = draft.id === undefined ? undefined : identities.whereIs(id)
   if (before !== undefined) {
     const where = before.source === source ? "" : ` of ${before.source.written}`
-    refuse("an id of its own", `${JSON.stringify(id)}, which ${format.unit} ${before.place}${where} has already`, "")
+    const got = `${JSON.stringify(id)}, which ${format.unit} ${before.place}${where} has already`
+    refuse(draft, source, format, "an id of its own", got)
   }
   identities.came(draft.place)
-  const { pair, tokens, labels, labelSets, scores, kept } = draft
+  const tags = normalised(draft.tags, normalisers)
+  // Most rows are of this form: one object is made of them, not several.
+  if (tokens === undefined && pair === undefined && labelSets === undefined && scores === undefined && kept === undefined)
+    return { id, origin: id, text, labels, tags }
   return {
     id,
     origin: id,
     ...(tokens === undefined ? { text } : { tokens }),
     ...(pair !== undefined && { pair }),
     labels,
-    tags: normalised(draft.tags, normalisers),
+    tags,
     ...(labelSets && { labelSets }),
     ...(scores && { scores }),
     ...(kept && { kept }),
   }
 }
 
+const refuse = (
+  { place }: Draft,
+  source: Source.Located,
+  format: Format,
+  expected: string,
+  got: string,
+  advice = "",
+): never => {
+  throw new InvalidData({ where: at(source, format, place), expected, got, advice })
+}
+
 const normalised = (tags: Draft["tags"], normalisers: Normalisers): Draft["tags"] => {
+  if (normalisers.size === 0) return tags
   const given = Object.entries(tags)
-  if (given.length === 0) return tags
   return Object.fromEntries(given.map(([task, sequence]) => [task, normalisers.get(task)!(sequence)]))
 }
 
