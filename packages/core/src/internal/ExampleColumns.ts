@@ -44,25 +44,40 @@ const grown = <A extends Uint8Array | Int32Array | Float64Array>(array: A, neede
 }
 
 /** Strings, one after the other. */
-const strings = () => {
+interface Strings {
+  readonly add: (text: string) => void
+  /** Adds the first `count` of others. */
+  readonly addAll: (others: Strings, count: number) => void
+  readonly at: (place: number) => string
+  readonly bytes: () => number
+  readonly length: () => number
+  readonly take: () => Arrow.Data<Arrow.Utf8>
+}
+
+const strings = (): Strings => {
   let data = Buffer.alloc(1 << 12)
   let offsets = new Int32Array(mostRows + 1)
   let length = 0
+  const add = (text: string): void => {
+    const from = offsets[length]!
+    // A UTF-16 unit is at most three bytes of UTF-8.
+    if (from + 3 * text.length > data.length) {
+      const larger = Buffer.alloc(Math.max(2 * data.length, from + 3 * text.length))
+      larger.set(data)
+      data = larger
+    }
+    if (length + 2 > offsets.length) offsets = grown(offsets, length + 2)
+    offsets[++length] = from + data.write(text, from, "utf8")
+  }
   return {
-    add: (text: string) => {
-      const from = offsets[length]!
-      // A UTF-16 unit is at most three bytes of UTF-8.
-      if (from + 3 * text.length > data.length) {
-        const larger = Buffer.alloc(Math.max(2 * data.length, from + 3 * text.length))
-        larger.set(data)
-        data = larger
-      }
-      offsets = grown(offsets, length + 2)
-      offsets[++length] = from + data.write(text, from, "utf8")
+    add,
+    addAll: (others, count) => {
+      for (let place = 0; place < count; place++) add(others.at(place))
     },
+    at: (place) => data.toString("utf8", offsets[place], offsets[place + 1]),
     bytes: () => offsets[length]!,
     length: () => length,
-    take: (): Arrow.Data<Arrow.Utf8> => {
+    take: () => {
       const taken = Arrow.makeData({
         type: new Arrow.Utf8(),
         length,
@@ -102,6 +117,38 @@ const presence = () => {
 const text = (of: (row: Example) => string): Column => {
   const values = strings()
   return { add: (row) => values.add(of(row)), take: values.take, bytes: values.bytes }
+}
+
+/** Ids, and the ids of origins: as long as all are the examples' own, these are the same buffers. */
+const identities = (): { readonly id: Column; readonly origin: Column } => {
+  const ids = strings()
+  const origins = strings()
+  let areOwn = true
+  let taken: Arrow.Data | undefined
+  return {
+    id: {
+      add: (row) => ids.add(row.id),
+      take: () => (taken = ids.take()),
+      bytes: ids.bytes,
+    },
+    // Of a row, and when columns are taken, its turn comes after the ids'.
+    origin: {
+      add: ({ id, origin }) => {
+        if (areOwn) {
+          if (origin === id) return
+          origins.addAll(ids, ids.length() - 1)
+          areOwn = false
+        }
+        origins.add(origin)
+      },
+      take: () => {
+        if (areOwn && taken !== undefined) return taken
+        areOwn = true
+        return origins.take()
+      },
+      bytes: () => (areOwn ? ids : origins).bytes(),
+    },
+  }
 }
 
 const optionalText = (of: (row: Example) => string | undefined): Column => {
@@ -207,9 +254,9 @@ interface Planned {
   readonly codes?: Codes
 }
 
-const planned = (form: Form, tasks: Tasks): ReadonlyArray<Planned> => [
-  { name: "id", role: "id", column: text((row) => row.id) },
-  { name: "origin", role: "origin", column: text((row) => row.origin) },
+const planned = (form: Form, tasks: Tasks, identity = identities()): ReadonlyArray<Planned> => [
+  { name: "id", role: "id", column: identity.id },
+  { name: "origin", role: "origin", column: identity.origin },
   ...(form === "tokens"
     ? [{ name: "tokens", role: "tokens", column: list((row) => row.tokens ?? []) }]
     : [{ name: "text", role: "text", column: text((row) => row.text ?? "") }]),
@@ -291,10 +338,14 @@ export const collector = (form: Form, tasks: Tasks): Collector => {
   }
   return {
     add: (row) => {
-      for (const { column } of columns) column.add(row)
+      let textBytes = 0
+      for (const { column } of columns) {
+        column.add(row)
+        textBytes += column.bytes()
+      }
       size++
       rows++
-      if (rows === mostRows || columns.reduce((sum, { column }) => sum + column.bytes(), 0) >= mostTextBytes) close()
+      if (rows === mostRows || textBytes >= mostTextBytes) close()
     },
     end: () => {
       if (rows > 0 || size === 0) close()
