@@ -147,13 +147,15 @@ const refuse = (row: Example, expected: string, got: string, advice = ""): never
 }
 
 const checkRow = (row: Example, form: ExampleColumns.Form): void => {
-  if (formOf(row) !== form) refuse(row, form, formOf(row), "The examples of one dataset have one form.")
+  const found = formOf(row)
+  if (found !== form) refuse(row, form, found, "The examples of one dataset have one form.")
   const tokens = row.tokens?.length ?? 0
   for (const [task, tags] of Object.entries(row.tags)) {
     if (tags.length !== tokens)
       refuse(row, `${tokens} tags for task ${JSON.stringify(task)}, one per token`, String(tags.length))
   }
-  for (const [task, score] of Object.entries(row.scores ?? {})) {
+  if (row.scores === undefined) return
+  for (const [task, score] of Object.entries(row.scores)) {
     if (!Number.isFinite(score)) refuse(row, `a number for task ${JSON.stringify(task)}`, String(score))
   }
 }

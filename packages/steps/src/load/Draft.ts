@@ -27,8 +27,11 @@ export interface Draft extends Omit<Dataset.Example, "id" | "origin"> {
 export interface Format {
   /** What its places count. */
   readonly unit: "line" | "row"
-  /** Drafts of one file, many at a time, tags as the file has them. Reads anew at each call; throws the errors below. */
-  readonly read: (source: Source.Located) => AsyncIterable<ReadonlyArray<Draft>>
+  /**
+   * Drafts of one file, many at a time, tags as the file has them. Each lot is gone through once, before the next is
+   * asked for. Reads anew at each call; throws the errors below.
+   */
+  readonly read: (source: Source.Located) => AsyncIterable<Iterable<Draft>>
   /** Fails on what shows only when all files are read. */
   readonly end?: (source: Source.Located) => void
 }
