@@ -11,6 +11,7 @@ import { full6x384 } from "./cases/Full6x384.ts"
 import { halfFrozen6x384 } from "./cases/HalfFrozen6x384.ts"
 import { halfFrozenEpochs6x384 } from "./cases/HalfFrozenEpochs6x384.ts"
 import { headsOnly6x384 } from "./cases/HeadsOnly6x384.ts"
+import { loading } from "./cases/Loading.ts"
 import { memory6x384 } from "./cases/Memory6x384.ts"
 import { phaseStart6x384 } from "./cases/PhaseStart6x384.ts"
 import { tiny } from "./cases/Tiny.ts"
@@ -26,6 +27,7 @@ const cases: ReadonlyArray<Case> = [
   memory6x384,
   phaseStart6x384,
   tokenisation,
+  loading,
   tokenBudget,
 ]
 /** Run only when they are named. */
