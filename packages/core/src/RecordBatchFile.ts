@@ -10,6 +10,7 @@
  */
 import * as fs from "node:fs"
 import * as Arrow from "apache-arrow"
+import * as ArrowMetadata from "./internal/ArrowMetadata.ts"
 
 /** Bytes that are read from anywhere: a file, or memory. */
 export interface Bytes {
@@ -44,7 +45,52 @@ export interface Index {
 }
 
 const magic = new TextEncoder().encode("ARROW1\0\0")
+/** Behind the footer: its length, and the magic without its padding. */
+const trailerBytes = 4 + 6
 const endsEarly = "a file that ends early"
+
+/** Why a file is not read: its record batches are compressed, so named. */
+export class Compressed extends Error {}
+
+const codecs = ["LZ4", "ZSTD"]
+
+interface Found {
+  readonly message: Arrow.Message
+  /** Where the next one starts. */
+  readonly to: number
+}
+
+/** The message that starts here; undefined at the end of a stream. Throws where it leads out of the file. */
+const messageAt = (bytes: Bytes, at: number, sizeBytes: number): Found | undefined => {
+  const [first, second] = int32s(bytes.read(at, at + 8))
+  // Before version 0.15 of Arrow no -1 stood before the length.
+  const isOld = first !== -1
+  const length = isOld ? first : second
+  if (length === undefined) throw new Error(endsEarly)
+  if (length === 0) return undefined
+  const start = at + (isOld ? 4 : 8)
+  if (length < 0 || start + length > sizeBytes) throw new Error(endsEarly)
+  const encoded = bytes.read(start, start + length)
+  if (encoded.length < length) throw new Error(endsEarly)
+  ArrowMetadata.checkMessage(encoded)
+  const message = Arrow.Message.decode(encoded)
+  const to = start + length + message.bodyLength
+  if (!(message.bodyLength >= 0 && to <= sizeBytes)) throw new Error(endsEarly)
+  const batch = message.isRecordBatch() ? message.header() : message.isDictionaryBatch() ? message.header().data : null
+  const compression = batch?.compression ?? undefined
+  if (compression !== undefined) throw new Compressed(codecs[compression.type] ?? "a codec that nobody knows")
+  return { message, to }
+}
+
+/** The messages of a stream, one after the other, for the library's reader. A stream may end without saying so. */
+export function* streamed(bytes: Bytes, sizeBytes: number): Generator<Uint8Array, void, void> {
+  for (let at = 0; at < sizeBytes;) {
+    const found = messageAt(bytes, at, sizeBytes)
+    if (found === undefined) return
+    yield bytes.read(at, found.to)
+    at = found.to
+  }
+}
 
 /** Throws on bytes that are no Arrow IPC file, and on one where a dictionary stands behind a record batch. */
 export const indexOf = (bytes: Bytes, sizeBytes: number): Index => {
@@ -55,27 +101,23 @@ export const indexOf = (bytes: Bytes, sizeBytes: number): Index => {
   let start = magic.length
   let at = magic.length
   while (true) {
-    const [continuation, length] = int32s(bytes.read(at, at + 8))
-    if (continuation !== -1 || length === undefined) throw new Error(endsEarly)
-    at += 8
-    if (length === 0) break
-    if (length < 0 || at + length > sizeBytes) throw new Error(endsEarly)
-    const encoded = bytes.read(at, at + length)
-    if (encoded.length < length) throw new Error(endsEarly)
-    const message = Arrow.Message.decode(encoded)
-    const to = at + length + message.bodyLength
-    if (to > sizeBytes) throw new Error(endsEarly)
-    if (message.isRecordBatch()) recordBatches.push({ from: at - 8, to, rows: message.header().length })
+    const found = messageAt(bytes, at, sizeBytes)
+    if (found === undefined) break
+    const { message, to } = found
+    if (message.isRecordBatch()) recordBatches.push({ from: at, to, rows: message.header().length })
     else if (recordBatches.length > 0) throw new Error("a dictionary behind a record batch")
     else start = to
     // Other writers repeat the schema here.
     if (message.isSchema()) dictionaries = to
     at = to
   }
+  const footer = bytes.read(at + 8, sizeBytes)
+  ArrowMetadata.checkFooter(footer.subarray(0, Math.max(0, footer.length - trailerBytes)))
   // The footer names the dictionaries by their place in the file: what stands before the first record batch, and the
   // footer, are a file without rows.
-  const schema = Arrow.RecordBatchReader.from(Buffer.concat([bytes.read(0, start), bytes.read(at, sizeBytes)])).open()
-    .schema as Arrow.Schema | undefined
+  const schema = Arrow.RecordBatchReader.from(Buffer.concat([bytes.read(0, start), footer])).open().schema as
+    | Arrow.Schema
+    | undefined
   if (schema === undefined) throw new Error(endsEarly)
   return { schema, dictionaries, start, recordBatches }
 }

@@ -1,3 +1,4 @@
+import { zstdCompressSync } from "node:zlib"
 import * as Artifact from "@thaw/core/Artifact"
 import * as Dataset from "@thaw/core/Dataset"
 import * as Load from "@thaw/steps/Load"
@@ -91,6 +92,67 @@ describe("Load.arrow", () => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  it("ends, with rows or in a sentence, whichever byte is another", async () => {
+    const rows = 3
+    const damaged = new Arrow.Table({
+      text: utf8(Array.from({ length: rows }, (_, at) => `text ${at}`)),
+      mood: Arrow.vectorFromArray(Array.from({ length: rows }, (_, at) => `${at % 2}`)),
+      emotions: Arrow.vectorFromArray(
+        Array.from({ length: rows }, (_, at) => ["a", `b${at}`]),
+        listsOf,
+      ),
+    })
+    for (const form of ["file", "stream"] as const) {
+      const whole = Arrow.tableToIPC(damaged, form)
+      for (let at = 0; at < whole.length; at++) {
+        for (const mask of [0xff, 1 << (at % 8)]) {
+          const bytes = whole.slice()
+          bytes[at]! ^= mask
+          const path = file("flipped.arrow", bytes)
+          const options = { text: "text", label: "mood", labelSets: { emotions: "emotions" } }
+          const found = await outcome(Load.arrow.run({ path, ...options })).then(
+            Dataset.size,
+            (problem: { _tag: string }) => problem._tag,
+          )
+          if (typeof found === "number") expect(found).toBeLessThanOrEqual(rows)
+          else expect(found).toBe("InvalidData")
+        }
+      }
+    }
+  }, 60_000)
+
+  it("reads streams as they were before version 0.15, without a mark before a message", async () => {
+    const writer = new Arrow.RecordBatchStreamWriter({ writeLegacyIpcFormat: true })
+    writer.writeAll(new Arrow.Table({ text: utf8(["a", "b"]) })).finish()
+    const rows = await load(writer.toUint8Array(true), { text: "text" })
+    expect(rows.map(({ text }) => text)).toEqual(["a", "b"])
+  })
+
+  /** As LZ4 frames have it, of one block that is not compressed; 0x82 is the check of the two bytes before it. */
+  const lz4 = (bytes: Uint8Array): Uint8Array => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(2 ** 31 + bytes.length)
+    return Buffer.concat([Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82]), length, bytes, Buffer.alloc(4)])
+  }
+
+  it.each([
+    ["LZ4", Arrow.CompressionType.LZ4_FRAME, lz4],
+    ["ZSTD", Arrow.CompressionType.ZSTD, (bytes: Uint8Array) => new Uint8Array(zstdCompressSync(bytes))],
+  ])("refuses files and streams that are compressed with %s, and says so", async (name, compressionType, encode) => {
+    Arrow.compressionRegistry.set(compressionType, { encode })
+    const long = new Arrow.Table({
+      text: utf8(Array.from({ length: 100 }, () => "again and again")),
+      mood: Arrow.vectorFromArray(Array.from({ length: 100 }, () => "the same")),
+    })
+    for (const Writer of [Arrow.RecordBatchFileWriter, Arrow.RecordBatchStreamWriter]) {
+      const writer = new Writer({ compressionType })
+      writer.writeAll(long).finish()
+      expect(await error(writer.toUint8Array(true), { text: "text" })).toBe(
+        `./rows.arrow: expected record batches without compression, got such with ${name}. Write the file anew without compression, or as Parquet.`,
+      )
+    }
   })
 
   it.each([

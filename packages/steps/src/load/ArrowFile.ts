@@ -47,6 +47,14 @@ async function* draftsOf(
       advice: "The file may be cut off; get it again.",
     })
   const failed = (cause: unknown): never => {
+    if (cause instanceof RecordBatchFile.Compressed) {
+      throw new InvalidData({
+        where: source.written,
+        expected: "record batches without compression",
+        got: `such with ${cause.message}`,
+        advice: "Write the file anew without compression, or as Parquet.",
+      })
+    }
     throw broken(`what cannot be decoded (${(cause instanceof Error ? cause.message : String(cause)).split("\n")[0]})`)
   }
   const handle = await open(source.path).catch((cause: unknown) => {
@@ -79,6 +87,9 @@ async function* draftsOf(
       const words = batch.getChild(columns.text ?? columns.tokens!)?.data[0]
       // Its length is a number of its own in the file, which may be damaged.
       if (words !== undefined && batch.numRows > rowsIn(words)) throw broken("a record batch without all of its rows")
+      attempt(() => {
+        for (const [, vector] of vectors) for (const data of vector?.data ?? []) checkLists(data)
+      })
       for (let from = 0; from < batch.numRows; from += Draft.atOnce) {
         const drafts: Array<Draft.Draft> = []
         for (let row = from; row < Math.min(batch.numRows, from + Draft.atOnce); row++) {
@@ -103,24 +114,36 @@ const opened = (descriptor: number, sizeBytes: number) => {
     const index = RecordBatchFile.indexOf(bytes, sizeBytes)
     return { schema: index.schema, batches: RecordBatchFile.recordBatches(bytes, index) }
   }
-  const reader = Arrow.RecordBatchReader.from(pieces(bytes)).open()
+  const reader = Arrow.RecordBatchReader.from(RecordBatchFile.streamed(bytes, sizeBytes)).open()
   return { schema: reader.schema as Arrow.Schema | undefined, batches: reader[Symbol.iterator]() }
 }
 
-/** Rows that a column of words or of lists has room for. */
-const rowsIn = ({ valueOffsets, values }: Arrow.Data): number => {
+/** Rows that a column has bytes for. */
+const rowsIn = ({ typeId, valueOffsets, values, children, stride }: Arrow.Data): number => {
   const offsets = valueOffsets as ArrayLike<unknown> | undefined
   if (offsets !== undefined) return offsets.length - 1
-  return (values as ArrayLike<unknown> | undefined)?.length ?? Infinity
+  if (typeId === Arrow.Type.Struct) return Math.min(...children.map(rowsIn))
+  if (typeId === Arrow.Type.FixedSizeList) return Math.floor(rowsIn(children[0]!) / stride)
+  const items = (values as ArrayLike<unknown> | undefined)?.length ?? Infinity
+  return typeId === Arrow.Type.Bool ? 8 * items : items
 }
 
-/** A stream, a MiB at a time. */
-function* pieces(bytes: RecordBatchFile.Bytes): Generator<Uint8Array, void, void> {
-  for (let from = 0; ; from += 2 ** 20) {
-    const piece = bytes.read(from, from + 2 ** 20)
-    if (piece.length === 0) return
-    yield piece
+/** Throws where the numbers that say how long lists are lead out of their items, or back to items of an earlier list. */
+const checkLists = (data: Arrow.Data): void => {
+  const { length, typeId, children, dictionary } = data
+  const isList = typeId === Arrow.Type.List || typeId === Arrow.Type.Map
+  if (isList || typeId === Arrow.Type.FixedSizeList) {
+    if (length > Math.max(0, rowsIn(data))) throw new Error("lists that are not there")
+    const offsets = data.valueOffsets as Int32Array
+    for (let row = 0; isList && row < length; row++) {
+      if (!(offsets[row]! >= 0 && offsets[row]! <= offsets[row + 1]!)) throw new Error("lists that overlap")
+    }
+    const items = isList ? (offsets[length] ?? 0) : length * data.stride
+    // What is nothing but nulls has no bytes: a list may say that it has any number of them.
+    const room = children[0]!.typeId === Arrow.Type.Null ? 0 : rowsIn(children[0]!)
+    if (items > Math.min(children[0]!.length, room)) throw new Error("lists without their items")
   }
+  for (const child of [...children, ...(dictionary?.data ?? [])]) checkLists(child)
 }
 
 /** A list is a vector of its own. */
