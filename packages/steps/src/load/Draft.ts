@@ -167,7 +167,13 @@ const exampleOf = (
   identities.came(draft.place)
   const tags = normalised(draft.tags, normalisers)
   // Most rows are of this form: one object is made of them, not several.
-  if (tokens === undefined && pair === undefined && labelSets === undefined && scores === undefined && kept === undefined)
+  if (
+    tokens === undefined &&
+    pair === undefined &&
+    labelSets === undefined &&
+    scores === undefined &&
+    kept === undefined
+  )
     return { id, origin: id, text, labels, tags }
   return {
     id,
