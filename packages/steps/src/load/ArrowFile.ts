@@ -135,7 +135,7 @@ const checkLists = (data: Arrow.Data): void => {
   if (isList || typeId === Arrow.Type.FixedSizeList) {
     if (length > Math.max(0, rowsIn(data))) throw new Error("lists that are not there")
     const offsets = data.valueOffsets as Int32Array
-    for (let row = 0; isList && row < length; row++) {
+    for (let row = 0; row < (isList ? length : 0); row++) {
       if (!(offsets[row]! >= 0 && offsets[row]! <= offsets[row + 1]!)) throw new Error("lists that overlap")
     }
     const items = isList ? (offsets[length] ?? 0) : length * data.stride
