@@ -1,0 +1,207 @@
+/**
+ * Columns of the record batch that is being made: values are added a row at a time into buffers that grow, and taken all at
+ * once when the batch is closed.
+ */
+import * as Arrow from "apache-arrow"
+import type { Example } from "../Dataset.ts"
+
+/** Rows of a record batch at most: what buffers start with room for. */
+export const mostRows = 4096
+
+/** Values of one column of one record batch. */
+export interface Column {
+  readonly add: (row: Example) => void
+  /** What it holds, which it then no longer does. */
+  readonly take: () => Arrow.Data
+  /** Bytes of text in it. */
+  readonly bytes: () => number
+}
+
+const grown = <A extends Uint8Array | Int32Array | Float64Array>(array: A, needed: number): A => {
+  if (needed <= array.length) return array
+  const larger = new (array.constructor as new (length: number) => A)(Math.max(needed, 2 * array.length))
+  larger.set(array)
+  return larger
+}
+
+/** Strings, one after the other. */
+interface Strings {
+  readonly add: (text: string) => void
+  /** Adds the first `count` of others. */
+  readonly addAll: (others: Strings, count: number) => void
+  readonly at: (place: number) => string
+  readonly bytes: () => number
+  readonly length: () => number
+  readonly take: () => Arrow.Data<Arrow.Utf8>
+}
+
+const strings = (): Strings => {
+  let data = Buffer.alloc(1 << 12)
+  let offsets = new Int32Array(mostRows + 1)
+  let length = 0
+  const add = (text: string): void => {
+    const from = offsets[length]!
+    // A UTF-16 unit is at most three bytes of UTF-8.
+    if (from + 3 * text.length > data.length) {
+      const larger = Buffer.alloc(Math.max(2 * data.length, from + 3 * text.length))
+      larger.set(data)
+      data = larger
+    }
+    if (length + 2 > offsets.length) offsets = grown(offsets, length + 2)
+    offsets[++length] = from + data.write(text, from, "utf8")
+  }
+  return {
+    add,
+    addAll: (others, count) => {
+      for (let place = 0; place < count; place++) add(others.at(place))
+    },
+    at: (place) => data.toString("utf8", offsets[place], offsets[place + 1]),
+    bytes: () => offsets[length]!,
+    length: () => length,
+    take: () => {
+      const taken = Arrow.makeData({
+        type: new Arrow.Utf8(),
+        length,
+        nullCount: 0,
+        valueOffsets: offsets.slice(0, length + 1),
+        data: Uint8Array.prototype.slice.call(data, 0, offsets[length]),
+      })
+      length = 0
+      return taken
+    },
+  }
+}
+
+/** Which rows have a value; as Arrow has it, a bit a row, lowest first, in multiples of 8 bytes. */
+const presence = () => {
+  let bits = new Uint8Array(mostRows / 8)
+  let length = 0
+  let nullCount = 0
+  return {
+    add: (present: boolean) => {
+      bits = grown(bits, (length >> 3) + 1)
+      if (present) bits[length >> 3]! |= 1 << (length & 7)
+      else nullCount++
+      length++
+    },
+    take: () => {
+      const nullBitmap = nullCount === 0 ? undefined : bits.slice(0, Math.ceil(length / 64) * 8)
+      const taken = { length, nullCount, nullBitmap }
+      bits = new Uint8Array(mostRows / 8)
+      length = 0
+      nullCount = 0
+      return taken
+    },
+  }
+}
+
+export const text = (of: (row: Example) => string): Column => {
+  const values = strings()
+  return { add: (row) => values.add(of(row)), take: values.take, bytes: values.bytes }
+}
+
+/** Ids, and the ids of origins: as long as all are the examples' own, these are the same buffers. */
+export const identities = (): { readonly id: Column; readonly origin: Column } => {
+  const ids = strings()
+  const origins = strings()
+  let areOwn = true
+  let taken: Arrow.Data | undefined
+  return {
+    id: {
+      add: (row) => ids.add(row.id),
+      take: () => (taken = ids.take()),
+      bytes: ids.bytes,
+    },
+    // Of a row, and when columns are taken, its turn comes after the ids'.
+    origin: {
+      add: ({ id, origin }) => {
+        if (areOwn) {
+          if (origin === id) return
+          origins.addAll(ids, ids.length() - 1)
+          areOwn = false
+        }
+        origins.add(origin)
+      },
+      take: () => {
+        if (areOwn && taken !== undefined) return taken
+        areOwn = true
+        return origins.take()
+      },
+      bytes: () => (areOwn ? ids : origins).bytes(),
+    },
+  }
+}
+
+export const optionalText = (of: (row: Example) => string | undefined): Column => {
+  const values = strings()
+  const present = presence()
+  return {
+    add: (row) => {
+      const value = of(row)
+      present.add(value !== undefined)
+      values.add(value ?? "")
+    },
+    take: () => {
+      const { nullCount, nullBitmap } = present.take()
+      const { type, length, valueOffsets, values: data } = values.take()
+      return Arrow.makeData({ type, length, nullCount, nullBitmap, valueOffsets, data })
+    },
+    bytes: values.bytes,
+  }
+}
+
+const listType = new Arrow.List(new Arrow.Field("item", new Arrow.Utf8()))
+
+export const list = (of: (row: Example) => ReadonlyArray<string> | undefined): Column => {
+  const values = strings()
+  const present = presence()
+  let offsets: Array<number> = [0]
+  return {
+    add: (row) => {
+      const items = of(row)
+      present.add(items !== undefined)
+      for (const item of items ?? []) values.add(item)
+      offsets.push(values.length())
+    },
+    take: () => {
+      const taken = Arrow.makeData({
+        type: listType,
+        ...present.take(),
+        valueOffsets: Int32Array.from(offsets),
+        child: values.take(),
+      })
+      offsets = [0]
+      return taken
+    },
+    bytes: values.bytes,
+  }
+}
+
+export const numbers = (
+  empty: () => Int32Array | Float64Array,
+  type: Arrow.Int32 | Arrow.Float64,
+  of: (row: Example) => number | undefined,
+): Column => {
+  const present = presence()
+  let values = empty()
+  let length = 0
+  return {
+    add: (row) => {
+      const value = of(row)
+      present.add(value !== undefined)
+      values = grown(values, length + 1)
+      values[length++] = value ?? 0
+    },
+    take: () => {
+      const taken = Arrow.makeData({
+        // The array is the type's own: `makeData` has an overload for each of the two and none for both.
+        type: type as Arrow.Int32,
+        data: values.slice(0, length) as Int32Array,
+        ...present.take(),
+      })
+      length = 0
+      return taken
+    },
+    bytes: () => 0,
+  }
+}
