@@ -125,6 +125,20 @@ describe("Split.stratified", () => {
     )
   })
 
+  it("makes no strata of scores: they change nothing about where a text goes", async () => {
+    const rows = support(200)
+    const scored = Dataset.examples(
+      rows.map((row, at) => ({ ...row, origin: row.id, tags: {}, scores: { hard: at / 7 } })),
+      { ...tasks, scores: ["hard"] },
+    )
+    const idsOf = (parts: Parts) => Object.values(parts).map((part) => part.map(({ id }) => id))
+    expect(idsOf(await split(rows, { examples: scored }))).toEqual(idsOf(await split(rows)))
+    // Nothing to spread by: one stratum, shares exact to one text.
+    const { test, validation } = await split(rows, { examples: scored, by: "hard" })
+    expect(Math.abs(test.length - 40)).toBeLessThanOrEqual(1)
+    expect(Math.abs(validation.length - 20)).toBeLessThanOrEqual(1)
+  })
+
   it("holds out scarce combinations as often as the shares say, on average over seeds", async () => {
     // 60 combinations of two examples each: the test part expects 24 of 120.
     const rows = Array.from({ length: 120 }, (_, at) => ({

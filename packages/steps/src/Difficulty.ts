@@ -12,16 +12,16 @@ import * as Evaluation from "./Evaluation.ts"
 import * as Inference from "./Inference.ts"
 
 /**
- * `Difficulty.loss({ checkpoint, examples: train, task: "topic", name: "hard" })`: the same examples with one more column,
+ * `Difficulty.loss({ checkpoint, examples: train, task: "topic", name: "hard" })`: the same examples with one more score,
  * the loss of each by a checkpoint that was trained before, perhaps a smaller one. Of tags it is the mean over words.
  * Examples without a label for the task have no score.
  *
- * The column is one of labels that are numbers. Fails when the checkpoint has no head for the task, when the examples have
- * no labels for it or one that the head does not know, and when they have a column of that name.
+ * Fails when the checkpoint has no head for the task, when the examples have no labels for it or one that the head does not
+ * know, and when they have a task of that name.
  */
 export const loss = Step.make({
   name: "Difficulty.loss",
-  version: "1",
+  version: "2",
   input: {
     checkpoint: Checkpoint.Checkpoint,
     examples: Dataset.TrainExamples,
@@ -32,11 +32,12 @@ export const loss = Step.make({
   environment: Environment.sessions,
   run: Effect.fnUntraced(function* ({ checkpoint, examples, task, name }) {
     const { label, scratch } = yield* Step.StepRun
-    const { labels, tags } = Dataset.tasksOf(examples)
-    if ([...labels, ...tags].includes(name)) {
+    const told = Dataset.tasksOf(examples)
+    const { labels, tags, labelSets = [], scores = [] } = told
+    if ([...labels, ...tags, ...labelSets, ...scores].includes(name)) {
       return yield* new InvalidData({
         where: `${label}, name`,
-        expected: "a name that no column has yet",
+        expected: "a name that no task has yet",
         got: Problem.list([name]),
         advice: "",
       })
@@ -53,11 +54,21 @@ export const loss = Step.make({
     const losses = new Map(
       labelled.map((example, at) => [example.id, Evaluation.lossOf(example, task, answers[at]![task]!, classes)]),
     )
-    const rows = [...Dataset.rowsOf(examples)].map((row) => {
-      const own = losses.get(row.id)
-      return own === undefined ? row : { ...row, labels: { ...row.labels, [name]: String(own) } }
-    })
-    // The rows are those of training examples, with a column more.
-    return Dataset.fromRows(rows, { labels: [...labels, name], tags }) as Dataset.TrainExamples
+    // The rows are those of training examples, with a score more.
+    return Dataset.fromRows(scored(examples, name, losses), {
+      ...told,
+      scores: [...scores, name],
+    }) as Dataset.TrainExamples
   }, Effect.scoped),
 })
+
+function* scored(
+  examples: Dataset.Dataset,
+  name: string,
+  scoreOf: ReadonlyMap<string, number>,
+): Generator<Dataset.Example> {
+  for (const row of Dataset.rowsOf(examples)) {
+    const score = scoreOf.get(row.id)
+    yield score === undefined ? row : { ...row, scores: { ...row.scores, [name]: score } }
+  }
+}

@@ -34,7 +34,8 @@ export { kFold } from "./split/KFold.ts"
 
 /**
  * `Split.stratified({ examples, validation: 0.1, test: 0.2 })`. Strata are the combinations of the labels of all tasks,
- * no label being one too (for tags: whether there are any), so a scarce task is spread evenly; `by` takes one task only.
+ * no label being one too (for tags: whether there are any; scores make none), so a scarce task is spread evenly; `by` takes
+ * one task only.
  *
  * Fails with `PipelineInvalid` when the shares leave nothing to train on, with `InvalidData` when there are too few
  * texts for a part that has a share.

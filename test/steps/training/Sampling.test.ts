@@ -102,7 +102,8 @@ describe("a curriculum by a score", () => {
   it("of a checkpoint is the loss of each example by it", async () => {
     const { values } = await world.run({ hard: hard("topic"), trained: trained({}) })
     const rows = [...Dataset.rowsOf(values.hard)]
-    const losses = rows.map(({ labels }) => Number(labels["hard"]))
+    expect(Dataset.tasksOf(values.hard)).toEqual({ labels: ["topic", "mood"], tags: [], scores: ["hard"] })
+    const losses = rows.map(({ scores }) => scores!["hard"]!)
     expect(losses).toHaveLength(48)
     // Evaluation reports the mean, of the same texts as held-out ones.
     const same = Corpus.parts({ train: [], heldOut: rows })
@@ -119,11 +120,47 @@ describe("a curriculum by a score", () => {
     expect(updates).toHaveLength(12)
   })
 
-  it("needs a number for every example", async () => {
-    const curriculum = { topic: Sample.curriculum({ by: Sample.score({ name: "mood" }) }) }
-    const { problem } = await world.failure({ trained: trained({ curriculum }) })
-    expect(problem).toBe(
-      'Train.phase 1, backbone frozen, task topic, curriculum, example t0: expected a number in the column "mood", got none that is finite.',
+  it("needs scores of that name, one for every example", async () => {
+    const problemOf = async (train: Train.Task["train"], name: string) => {
+      const curriculum = { topic: Sample.curriculum({ by: Sample.score({ name }) }) }
+      const { problem } = await world.failure({ trained: trained({ tasks: { topic: { ...tasks.topic, train } }, curriculum }) }) // prettier-ignore
+      // With a checkpoint trained before there are two phases of this name.
+      return problem.replace(" (2)", "")
+    }
+    const where = "Train.phase 1, backbone frozen, task topic, curriculum"
+    expect(await problemOf(topics.train, "hard")).toBe(
+      `${where}: expected examples with scores "hard", got examples without scores. ` +
+        "Name the column where they are loaded, or let Difficulty.loss write it.",
+    )
+    expect(await problemOf(topics.train, "mood")).toBe(
+      `${where}: expected examples with scores "mood", got examples without scores. ` +
+        "It is loaded as labels: name it among the scores where it is loaded.",
+    )
+    expect(await problemOf(hard("topic"), "hrad")).toBe(
+      `${where}: expected examples with scores "hrad", got examples with scores "hard". Did you mean "hard"?`,
+    )
+    expect(await problemOf(hard("mood"), "hard")).toBe(`${where}, example "t1": expected a score "hard", got none.`)
+  })
+
+  it("keeps what else the examples carry, and refuses a name that a task has", async () => {
+    const told = { labels: ["topic"], tags: [], labelSets: ["kinds"], scores: ["mark"], kept: ["day"] }
+    const rows = Corpus.rows(4, "text", "t").map((row, at) => ({
+      ...row,
+      labels: { topic: row.labels["topic"]! },
+      labelSets: { kinds: ["a"] },
+      scores: { mark: at },
+      kept: { day: "1" },
+    }))
+    const { train } = Dataset.parts(Dataset.examples([], told), { train: rows })
+    const ranked = (name: string) => ({ hard: Difficulty.loss({ checkpoint: trained({}), examples: train, task: "topic", name }) }) // prettier-ignore
+    const { values } = await world.run(ranked("hard"))
+    const left = [...Dataset.rowsOf(values.hard)].map(({ scores, ...row }) => ({
+      ...row,
+      scores: { mark: scores!["mark"] },
+    }))
+    expect(left).toEqual(rows)
+    expect((await world.failure(ranked("mark"))).problem).toBe(
+      'Difficulty.loss, name: expected a name that no task has yet, got "mark".',
     )
   })
 })

@@ -33,7 +33,7 @@ export const length = (): Difficulty => ({ _tag: "length" })
 /** How rare an example's tokens are in the task's training part: −Σ log p(token) (arXiv 1903.09848, eq. 2). */
 export const rarity = (): Difficulty => ({ _tag: "rarity" })
 
-/** A column of the dataset that holds numbers, such as `Difficulty.loss` writes: the higher the harder. */
+/** Scores of the dataset, loaded as such or written by `Difficulty.loss`: the higher the harder. */
 export const score = (options: { readonly name: string }): Difficulty => ({ _tag: "score", ...options })
 
 export const Curriculum = Schema.Struct({

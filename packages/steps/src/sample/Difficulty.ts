@@ -5,7 +5,7 @@ import type * as Curriculum from "./Curriculum.ts"
 export interface Source {
   readonly size: number
   readonly tokensOf: (row: number) => ArrayLike<number>
-  /** A number of the dataset. */
+  /** A score of the dataset. */
   readonly scoreOf: (row: number, name: string) => number
 }
 

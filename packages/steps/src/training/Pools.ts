@@ -1,6 +1,7 @@
 /** The examples that each task's batches are drawn from: those that carry its label. */
 import * as Dataset from "@thaw/core/Dataset"
 import { InvalidData } from "@thaw/core/Errors"
+import * as Problem from "@thaw/core/Problem"
 import { Effect } from "effect"
 import * as Batch from "../Batch.ts"
 import * as Course from "../sample/Course.ts"
@@ -86,24 +87,36 @@ const poolOf = Effect.fnUntraced(function* (
   }
 })
 
-/** Numbers of a column, by example. */
+/** Scores of a column, by example. */
 const scoresOf = Effect.fnUntraced(function* (
   dataset: Dataset.Dataset,
   examples: ReadonlyArray<Batch.EncodedExample>,
   name: string,
   where: string,
 ): Effect.fn.Return<ReadonlyArray<number>, InvalidData> {
-  yield* Dataset.requireTask(dataset, name, `${where}, curriculum`)
-  const byId = new Map<string, number>()
-  for (const { id, labels } of Dataset.rowsOf(dataset)) {
-    if (Object.hasOwn(labels, name) && labels[name]!.trim() !== "") byId.set(id, Number(labels[name]))
+  const { labels, scores: known = [] } = Dataset.tasksOf(dataset)
+  if (!known.includes(name)) {
+    return yield* new InvalidData({
+      where: `${where}, curriculum`,
+      expected: `examples with scores ${JSON.stringify(name)}`,
+      got: known.length === 0 ? "examples without scores" : `examples with scores ${Problem.list(known)}`,
+      advice: labels.includes(name)
+        ? "It is loaded as labels: name it among the scores where it is loaded."
+        : known.length === 0
+          ? "Name the column where they are loaded, or let Difficulty.loss write it."
+          : Problem.suggestion(name, known),
+    })
   }
-  const missing = examples.find(({ id }) => !Number.isFinite(byId.get(id)))
+  const byId = new Map<string, number>()
+  for (const { id, scores = {} } of Dataset.rowsOf(dataset)) {
+    if (Object.hasOwn(scores, name)) byId.set(id, scores[name]!)
+  }
+  const missing = examples.find(({ id }) => !byId.has(id))
   if (missing === undefined) return examples.map(({ id }) => byId.get(id)!)
   return yield* new InvalidData({
-    where: `${where}, curriculum, example ${missing.id}`,
-    expected: `a number in the column ${JSON.stringify(name)}`,
-    got: byId.has(missing.id) ? "none that is finite" : "nothing",
+    where: `${where}, curriculum, example ${JSON.stringify(missing.id)}`,
+    expected: `a score ${JSON.stringify(name)}`,
+    got: "none",
     advice: "",
   })
 })
