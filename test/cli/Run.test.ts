@@ -58,6 +58,15 @@ describe("thaw run", () => {
     expect(second.stdout).toContain(shown)
   })
 
+  it("shows what augmentation made, where its report is an output", async () => {
+    const { code, stdout } = await thaw(project(), ["run", "reporting.ts"])
+    expect(code).toBe(0)
+    // One word alone has nothing to change places with.
+    expect(stdout).toMatch(
+      /\nreport {2}3 examples, 2 copies\n {2}made +2 {2}by swap, 4 words +\S+~1: .*\n {2}dropped +1 {2}equal to the example they were made from\n/,
+    )
+  })
+
   it("takes another seed from the command line", async () => {
     const folder = project()
     await thaw(folder, ["run", "triage.ts"])

@@ -9,6 +9,7 @@ import * as Encoder from "@thaw/models/Encoder"
 import * as MaskedEncoder from "@thaw/models/MaskedEncoder"
 import * as Seq2Seq from "@thaw/models/Seq2Seq"
 import * as Augment from "@thaw/steps/Augment"
+import * as Copies from "@thaw/steps/augment/Copies"
 import * as NormalisedText from "@thaw/steps/NormalisedText"
 import * as Split from "@thaw/steps/Split"
 import * as Load from "@thaw/steps/Load"
@@ -146,6 +147,43 @@ describe("augmented examples", () => {
       expect(entity(copy)).not.toEqual(entity(origin))
       expect(copy.tags).toEqual(origin.tags)
     }
+  })
+
+  it("of pairs have both texts changed, each by itself, and carry labels and scores", async () => {
+    const told = { labels: ["topic"], tags: [], scores: ["close"] }
+    const pairs = rows.map(({ labels, ...row }, at) => ({
+      ...row,
+      pair: at === 0 ? "?!" : `what ${row.text} means in other words`,
+      labels: { topic: labels["topic"]! },
+      scores: { close: at / 8 },
+    }))
+    const { train: paired } = Dataset.parts(Dataset.examples([], told), { train: pairs })
+    const args = {
+      operation: Augment.sequence([Augment.swap(), Augment.insert()]),
+      copies: 2,
+      originals: "drop",
+    } as const
+    const { values } = await world.run(Augment.examples({ ...args, examples: paired, protect: ["means"] }))
+    const copies = rowsIn(values.examples)
+    const origins = byId(paired)
+    expect(copies).toHaveLength(2 * rows.length)
+    for (const { id, origin, text, pair, ...carried } of copies) {
+      const from = origins.get(origin)!
+      expect(id).toMatch(new RegExp(`^${origin}~[12]$`, "u"))
+      expect(carried).toEqual({ labels: from.labels, scores: from.scores, tags: {} })
+      expect(text).not.toBe(from.text)
+      // Where nothing can be changed the text stays, and the copy is one for the other's sake.
+      if (origin === "t0") expect(pair).toBe("?!")
+      else {
+        expect(pair).not.toBe(from.pair)
+        expect(pair).toContain("means")
+      }
+    }
+    expect(new Set(copies.map(NormalisedText.ofExample)).size).toBe(copies.length)
+    // The first text is what it would be without a second.
+    const { values: alone } = await world.run(Augment.examples({ ...args, examples: train, protect: ["means"] }))
+    expect(copies.map(({ text }) => text)).toEqual(rowsIn(alone.examples).map(({ text }) => text))
+    expect(values.report.sample[0]!.after).toBe(Copies.textsOf(byId(values.examples).get(values.report.sample[0]!.id)!).join("\n")) // prettier-ignore
   })
 
   it("find synonyms in a file of one's own", async () => {

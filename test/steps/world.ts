@@ -11,7 +11,7 @@ import type * as Wire from "@thaw/core/Wire"
 import type { Sessions } from "@thaw/onnx/Session"
 import * as LocalRunner from "@thaw/runners/LocalRunner"
 import * as SessionProcess from "@thaw/runners/SessionProcess"
-import { Effect, Layer, ManagedRuntime } from "effect"
+import { Clock, Effect, Layer, ManagedRuntime } from "effect"
 import type { Exit } from "effect"
 
 export interface Options {
@@ -22,6 +22,8 @@ export interface Options {
   readonly home?: string
   /** Where relative paths of sources start. */
   readonly folder?: string
+  /** In place of the machine's. */
+  readonly clock?: Clock.Clock
 }
 
 type Outputs = Readonly<Record<string, Wire.Wire<unknown>>>
@@ -31,6 +33,7 @@ export const make = ({
   sessions = SessionProcess.layer({ threads }),
   home,
   folder = "/",
+  clock,
 }: Options = {}) => {
   const events: Array<RunEvent> = []
   const watchers = new Set<(event: RunEvent) => void>()
@@ -46,7 +49,8 @@ export const make = ({
       ? Layer.merge(ArtifactStore.memory, Journal.memory)
       : Layer.merge(ArtifactStore.folder(home), Journal.folder(home))
   const runner = LocalRunner.runner.pipe(Layer.provideMerge(Layer.merge(sessions, observer)))
-  const runtime = ManagedRuntime.make(Layer.merge(runner, kept))
+  const timed = clock === undefined ? Layer.empty : Layer.succeed(Clock.Clock, clock)
+  const runtime = ManagedRuntime.make(Layer.mergeAll(runner, kept, timed))
   const drive = (outputs: Outputs, seed: number) =>
     Effect.gen(function* () {
       const pipeline = Pipeline.make("world", { seed, outputs })

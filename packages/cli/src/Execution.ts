@@ -11,7 +11,8 @@ import type { RunHandle } from "@thaw/core/Journal"
 import * as Plan from "@thaw/core/Plan"
 import { RunEvents } from "@thaw/core/RunEvent"
 import type { RunEvent, RunFinished } from "@thaw/core/RunEvent"
-import type * as Report from "@thaw/steps/clean/Report"
+import type * as Augmentation from "@thaw/steps/augment/Report"
+import type * as Cleaning from "@thaw/steps/clean/Report"
 import type * as Scores from "@thaw/steps/Scores"
 import type * as Forgetting from "@thaw/steps/training/Forgetting"
 import { Cause, Effect, Exit, Layer } from "effect"
@@ -50,7 +51,9 @@ export interface Finished {
   /** By output name. */
   readonly scores: Readonly<Record<string, Scores.Scores>>
   /** What cleaning steps removed and changed, by output name. */
-  readonly cleaning: Readonly<Record<string, Report.Report>>
+  readonly cleaning: Readonly<Record<string, Cleaning.Report>>
+  /** What augmentation made, by output name. */
+  readonly augmentation: Readonly<Record<string, Augmentation.Report>>
   /** What outputs say for people, by output name. */
   readonly summaries: Readonly<Record<string, string>>
   /** Phases of training that ran, in the order they ended. */
@@ -100,13 +103,15 @@ const follow = Effect.fnUntraced(function* (request: Request, handle: RunHandle,
 
   const outputs: Record<string, (typeof RunFinished.Type)["outputs"][string]> = {}
   const scores: Record<string, Scores.Scores> = {}
-  const cleaning: Record<string, Report.Report> = {}
+  const cleaning: Record<string, Cleaning.Report> = {}
+  const augmentation: Record<string, Augmentation.Report> = {}
   const summaries: Record<string, string> = {}
   for (const [name, { node, output }] of Object.entries(dag.outputs)) {
     const reference = outcomes.get(node)!.result.outputs[output]!
     outputs[name] = { ...reference, path: yield* request.place(dag.pipeline.name, name, reference) }
-    if (reference.kind === "json/scores") scores[name] = yield* readScores(reference)
-    if (reference.kind === "json/cleaning") cleaning[name] = yield* readReport(reference)
+    if (reference.kind === "json/scores") scores[name] = yield* read(reference, kinds.scores)
+    if (reference.kind === "json/cleaning") cleaning[name] = yield* read(reference, kinds.cleaning)
+    if (reference.kind === "json/augmentation") augmentation[name] = yield* read(reference, kinds.augmentation)
     const said = yield* readSummary(reference)
     if (said !== undefined) summaries[name] = said
   }
@@ -115,7 +120,7 @@ const follow = Effect.fnUntraced(function* (request: Request, handle: RunHandle,
   const seconds = (Date.now() - startedAt) / 1000
   yield* events.emit({ _tag: "runFinished", run: handle.id, status: "done", seconds, outputs, metrics })
   yield* handle.finish("done")
-  return { run: handle.id, outcomes, seconds, outputs, metrics, scores, cleaning, summaries, forgetting }
+  return { run: handle.id, outcomes, seconds, outputs, metrics, scores, cleaning, augmentation, summaries, forgetting }
 })
 
 /** The run's last words, whatever became of it. A run that was done has said them. */
@@ -161,15 +166,16 @@ const readSummary = Effect.fnUntraced(function* (reference: Artifact.Reference) 
   return files.has(Artifact.summaryFile) ? yield* Artifact.readText(files, Artifact.summaryFile) : undefined
 })
 
-const readScores = Effect.fnUntraced(function* (reference: { readonly kind: string; readonly hash: string }) {
-  const store = yield* ArtifactStore
-  const { kind } = yield* Effect.promise(() => import("@thaw/steps/Scores"))
-  return yield* kind.read(yield* store.get(reference))
-})
+/** Kinds that are shown, loaded where a run has one. */
+const kinds = {
+  scores: async () => (await import("@thaw/steps/Scores")).kind,
+  cleaning: async () => (await import("@thaw/steps/clean/Report")).kind,
+  augmentation: async () => (await import("@thaw/steps/augment/Report")).AugmentationReport,
+}
 
-const readReport = Effect.fnUntraced(function* (reference: { readonly kind: string; readonly hash: string }) {
+const read = Effect.fnUntraced(function* <A>(reference: Artifact.Reference, load: () => Promise<Artifact.Kind<A>>) {
   const store = yield* ArtifactStore
-  const { kind } = yield* Effect.promise(() => import("@thaw/steps/clean/Report"))
+  const kind = yield* Effect.promise(load)
   return yield* kind.read(yield* store.get(reference))
 })
 

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os"
 import path from "node:path"
 import * as Dataset from "@thaw/core/Dataset"
 import * as Augment from "@thaw/steps/Augment"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { afterAll, describe, expect, it } from "vitest"
 import * as Corpus from "../corpus.ts"
 import * as World from "../world.ts"
@@ -80,6 +81,27 @@ describe("a function of the author's", () => {
     expect(rowsIn(values.examples).map((row) => [row.id, row.text, row.labels["topic"]])).toEqual(
       expected[name] ?? [["t0~1", `${text} again`, topic]],
     )
+  })
+
+  it("may change either text of a pair; the other stays, and so do scores", async () => {
+    const told = { labels: ["topic"], tags: [], scores: ["close"] }
+    const [first] = rows
+    const pair = { ...first!, labels: { topic: "tool" }, pair: "the second text", scores: { close: 0.5 } }
+    const { train: paired } = Dataset.parts(Dataset.examples([], told), { train: [pair] })
+    const { values } = await world.run(
+      Augment.generate({
+        examples: paired,
+        name: "pairs",
+        version: "1",
+        with: () => ["another first", { pair: "another second" }, { text: first!.text!.toUpperCase() }],
+        originals: "drop",
+      }),
+    )
+    expect(rowsIn(values.examples)).toEqual([
+      { ...pair, id: "t0~1", text: "another first" },
+      { ...pair, id: "t0~2", pair: "another second" },
+    ])
+    expect(values.report.dropped.equalToOrigin).toBe(1)
   })
 
   it("is given a seed that follows from the run's seed, the example and the copy", async () => {
@@ -201,15 +223,28 @@ describe("calls", () => {
   })
 
   it("are spaced to the pace", async () => {
+    const clock = await Effect.runPromise(TestClock.make({ warningDelay: "1 hour" }).pipe(Effect.scoped))
+    const timed = World.make({ clock })
     const times: Array<number> = []
-    const call = ({ text }: Dataset.Example) => {
-      times.push(performance.now())
-      return `${text} again`
-    }
+    const call = ({ text }: Dataset.Example) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        times.push(now)
+        return `${text} again`
+      })
     const few = trainOf(rows.slice(0, 4))
-    await world.run(Augment.generate({ examples: few, name: "pace", version: "1", with: call, perMinute: 1200 }))
-    // 50 ms apart; timers may be a millisecond early.
-    expect(times.at(-1)! - times[0]!).toBeGreaterThan(3 * 50 - 5)
+    let done = false
+    const ran = timed
+      .run(Augment.generate({ examples: few, name: "pace", version: "1", with: call, perMinute: 1200 }))
+      .finally(() => (done = true))
+    // Time passes in the smallest steps: calls that do not wait come within a few of them.
+    while (!done) {
+      await Effect.runPromise(clock.adjust(1))
+      await new Promise((next) => setImmediate(next))
+    }
+    await ran
+    await timed.dispose()
+    expect(times).toHaveLength(4)
+    for (const [at, time] of times.entries()) if (at > 0) expect(time - times[at - 1]!).toBeGreaterThanOrEqual(50)
   })
 })
 

@@ -8,6 +8,7 @@ import * as Outputs from "../Outputs.ts"
 import * as PipelineFile from "../PipelineFile.ts"
 import * as Planning from "../Planning.ts"
 import * as Ansi from "../render/Ansi.ts"
+import * as AugmentationText from "../render/AugmentationText.ts"
 import * as BalanceText from "../render/BalanceText.ts"
 import { choose } from "../render/Choose.ts"
 import * as CleaningText from "../render/CleaningText.ts"
@@ -57,6 +58,10 @@ const summary = (finished: Execution.Finished, { palette, columns }: Renderer): 
     "",
     ...CleaningText.lines(report, palette, columns),
   ])
+  const augmented = Object.entries(finished.augmentation).flatMap(([output, report]) => [
+    "",
+    ...AugmentationText.lines(output, report, palette, columns),
+  ])
   const shown = Object.entries(finished.scores).flatMap(([output, scores]) => [
     "",
     palette.bold(output),
@@ -88,6 +93,7 @@ const summary = (finished: Execution.Finished, { palette, columns }: Renderer): 
   const phases = PhasesText.lines(finished.phases, palette, columns - 2)
   return [
     ...cleaned,
+    ...augmented,
     ...shown,
     ...said,
     ...(phases.length === 0 ? [] : ["", palette.bold("trained"), ...phases.map((line) => `  ${line}`)]),

@@ -121,6 +121,12 @@ export const withCopies = (
   originals: "keep" | "drop",
   kept: ReadonlyArray<Copy>,
 ): Dataset.TrainExamples =>
-  Dataset.withRows(examples, [...(originals === "keep" ? Dataset.rowsOf(examples) : []), ...kept.map(({ row }) => row)])
+  Dataset.withRows(examples, together(originals === "keep" ? Dataset.rowsOf(examples) : [], kept))
+
+/** Examples may be more than memory holds: they are read as they are written. */
+function* together(originals: Iterable<Dataset.Example>, kept: ReadonlyArray<Copy>): Generator<Dataset.Example> {
+  yield* originals
+  for (const { row } of kept) yield row
+}
 
 const before = (a: Copy, b: Copy): boolean => a.from.id < b.from.id || (a.from.id === b.from.id && a.number < b.number)
