@@ -232,12 +232,12 @@ describe("calls", () => {
         return `${text} again`
       })
     const few = trainOf(rows.slice(0, 4))
-    let done = false
+    const state = { done: false }
     const ran = timed
       .run(Augment.generate({ examples: few, name: "pace", version: "1", with: call, perMinute: 1200 }))
-      .finally(() => (done = true))
+      .finally(() => (state.done = true))
     // Time passes in the smallest steps: calls that do not wait come within a few of them.
-    while (!done) {
+    while (!state.done) {
       await Effect.runPromise(clock.adjust(1))
       await new Promise((next) => setImmediate(next))
     }

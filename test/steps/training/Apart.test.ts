@@ -142,4 +142,48 @@ describe("an augmented copy", () => {
       message: expect.stringContaining('(held out for task "topic" as h, trains task "topic" as c)') as string,
     })
   })
+
+  describe("that has become a held-out text", () => {
+    const given = parts(
+      [
+        row("t1", "a glad cat", ["topic"]),
+        row("t1~1", "a merry cat", ["topic"], "t1"),
+        row("t1~2", "a Happy  cat", ["topic"], "t1"),
+      ],
+      [row("h", "a happy cat", ["mood"]), row("i", "a sad cat", ["mood"])],
+    )
+    const asked = { train: { topic: given.train }, validation: { mood: given.held } }
+
+    it("is refused, and named", async () => {
+      expect(await run(asked)).toMatchObject({
+        message:
+          "Train.phase 1, validation: expected no text that is held out for one task to train it or another, got 1 of 2 " +
+          'validation examples with such texts, first "a happy cat" (held out for task "mood" as h, trains task "topic" ' +
+          'as t1~2). Split the data of all tasks together, or pass overlap: "dropFromTrain" or overlap: "allow".',
+      })
+    })
+
+    it("is left out of training when told so; its example and other copies stay", async () => {
+      const apart = await run({ ...asked, overlap: "dropFromTrain" })
+      if ("message" in apart) throw new Error(apart.message)
+      expect([...Dataset.rowsOf(apart.train["topic"]!)].map(({ id }) => id)).toEqual(["t1", "t1~1"])
+      expect([...apart.texts!]).toEqual(keysOf("a glad cat", "a merry cat"))
+      expect(apart.notices).toEqual(["1 training examples left out, whose texts are held out for validation"])
+    })
+  })
+
+  it("of a held-out text is left out when told so, whatever it says itself", async () => {
+    const origin = NormalisedText.hash("a glad cat")
+    const copies = parts(
+      [row(`${origin}~1`, "a merry cat", ["topic"], origin), row("t2", "a sad cat", ["topic"])],
+      [row("h", "A glad cat", ["mood"])],
+    )
+    const apart = await run({
+      train: { topic: copies.train },
+      validation: { mood: copies.held },
+      overlap: "dropFromTrain",
+    })
+    if ("message" in apart) throw new Error(apart.message)
+    expect([...Dataset.rowsOf(apart.train["topic"]!)].map(({ id }) => id)).toEqual(["t2"])
+  })
 })
