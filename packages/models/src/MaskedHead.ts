@@ -25,6 +25,7 @@ import * as Linear from "./Linear.ts"
 import * as Network from "./Network.ts"
 import type { Parameter, Weights } from "./Parameter.ts"
 import * as Activation from "./Activation.ts"
+import * as UpstreamWeights from "./UpstreamWeights.ts"
 
 /** Upstream's names of the head's parts. */
 interface Names {
@@ -143,16 +144,7 @@ export const read = Effect.fnUntraced(function* (
         advice: "Many fine-tuned encoders leave it out; take the pre-trained one.",
       })
     }
-    const tensor = yield* reader.read(stored)
-    if (tensor.dtype !== "float32" || tensor.shape.join() !== shape.join()) {
-      return yield* new EncoderInvalid({
-        where: `${where}, ${stored}`,
-        expected: `floating-point numbers [${shape.join(", ")}], as config.json says`,
-        got: `${tensor.dtype} [${tensor.shape.join(", ")}]`,
-        advice: "The config and the weights may be of two different encoders.",
-      })
-    }
-    tensors[name] = tensor
+    tensors[name] = yield* UpstreamWeights.tensor(reader, stored, shape, where)
   }
   return tensors
 })

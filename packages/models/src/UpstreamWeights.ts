@@ -71,16 +71,24 @@ export const read = Effect.fnUntraced(function* (
   const tensors: Record<string, Tensor.Tensor> = {}
   for (const [name, shape] of wanted) {
     const { name: written, reader } = named.get(name)!
-    const tensor = yield* reader.read(written)
-    if (tensor.dtype !== "float32" || tensor.shape.join() !== shape.join()) {
-      return yield* new EncoderInvalid({
-        where: `${where}, ${written}`,
-        expected: `floating-point numbers [${shape.join(", ")}], as config.json says`,
-        got: `${tensor.dtype} [${tensor.shape.join(", ")}]`,
-        advice: "The config and the weights may be of two different encoders.",
-      })
-    }
-    tensors[name] = tensor
+    tensors[name] = yield* tensor(reader, written, shape, where)
   }
   return tensors
 }, Effect.scoped)
+
+/** A tensor of a file, which has the shape that the config says. Half precision is widened. */
+export const tensor = Effect.fnUntraced(function* <E>(
+  reader: { readonly read: (name: string) => Effect.Effect<Tensor.Tensor, E> },
+  name: string,
+  shape: ReadonlyArray<number>,
+  where: string,
+): Effect.fn.Return<Tensor.Tensor, EncoderInvalid | E> {
+  const found = yield* reader.read(name)
+  if (found.dtype === "float32" && found.shape.join() === shape.join()) return found
+  return yield* new EncoderInvalid({
+    where: `${where}, ${name}`,
+    expected: `floating-point numbers [${shape.join(", ")}], as config.json says`,
+    got: `${found.dtype} [${found.shape.join(", ")}]`,
+    advice: "The config and the weights may be of two different encoders.",
+  })
+})

@@ -1,5 +1,7 @@
 /** What holds for every copy, over generated examples, operations and seeds. */
+import type * as Dataset from "@thaw/core/Dataset"
 import * as Chunk from "@thaw/steps/Chunk"
+import * as NormalisedText from "@thaw/steps/NormalisedText"
 import * as Copies from "@thaw/steps/augment/Copies"
 import * as Mentions from "@thaw/steps/augment/edits/Mentions"
 import type * as Operation from "@thaw/steps/augment/Operation"
@@ -56,7 +58,7 @@ const tagged = fc
 const validBio = (tags: ReadonlyArray<string>) =>
   tags.join() === Chunk.toBio(Chunk.readStrict(tags), tags.length).join()
 
-const spans = (row: Copies.Row, task: string) =>
+const spans = (row: Dataset.Example, task: string) =>
   Chunk.readStrict(row.tags[task]!).map(({ type, start, end }) => [type, ...row.tokens!.slice(start, end)].join(" "))
 
 it("10,000 cases: tags stay valid, one per token, and every entity keeps its tokens in order", () => {
@@ -86,9 +88,9 @@ it("2,000 cases: replaced mentions come from the training part with tags that st
         const { row: made } = Making.copy({ _tag: "mentions", task: "ner", p: 0.5 }, row, { seed, mentions })
         for (const task of ["ner", "phrase"]) expect(validBio(made.tags[task]!)).toBe(true)
         for (const span of spans(made, "ner")) expect(known).toContain(span)
-        const types = (copy: Copies.Row) => Chunk.readStrict(copy.tags["ner"]!).map(({ type }) => type)
+        const types = (copy: Dataset.Example) => Chunk.readStrict(copy.tags["ner"]!).map(({ type }) => type)
         expect(types(made)).toEqual(types(row))
-        const outside = (copy: Copies.Row) => copy.tokens!.filter((_, at) => copy.tags["ner"]![at] === "O")
+        const outside = (copy: Dataset.Example) => copy.tokens!.filter((_, at) => copy.tags["ner"]![at] === "O")
         expect(outside(made)).toEqual(outside(row))
       }
     }),
@@ -106,11 +108,11 @@ it("3,000 cases: of a text only words that may change do, and none is copied as 
       const copies = Array.from({ length: count }, (_, at) =>
         Making.copy(operation, row, { seed, number: at + 1, protect: ["don't"] }),
       )
-      const quoted = (copy: Copies.Row) => (copy.text!.match(/don't/gu) ?? []).length
+      const quoted = (copy: Dataset.Example) => (copy.text!.match(/don't/gu) ?? []).length
       for (const copy of copies) expect(quoted(copy.row)).toBeGreaterThanOrEqual(quoted(row))
       const { kept, equalToOrigin, equalToAnother } = Copies.distinct(copies, [row])
-      const keys = kept.map((copy) => Copies.keyOf(copy.row))
-      expect(keys).not.toContain(Copies.keyOf(row))
+      const keys = kept.map((copy) => NormalisedText.ofExample(copy.row))
+      expect(keys).not.toContain(NormalisedText.ofExample(row))
       expect(new Set(keys).size).toBe(keys.length)
       expect(kept.length + equalToOrigin + equalToAnother).toBe(count)
     }),

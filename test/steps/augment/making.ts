@@ -15,7 +15,7 @@ export const madeUp: Thesaurus.Thesaurus = {
   frequency: () => 0,
 }
 
-export const text = (id: string, words: string): Copies.Row => ({
+export const text = (id: string, words: string): Dataset.Example => ({
   id,
   origin: id,
   text: words,
@@ -23,7 +23,11 @@ export const text = (id: string, words: string): Copies.Row => ({
   tags: {},
 })
 
-export const tokens = (id: string, words: ReadonlyArray<string>, tags: Dataset.Example["tags"] = {}): Copies.Row => ({
+export const tokens = (
+  id: string,
+  words: ReadonlyArray<string>,
+  tags: Dataset.Example["tags"] = {},
+): Dataset.Example => ({
   id,
   origin: id,
   tokens: words,
@@ -40,7 +44,7 @@ export interface Options {
 }
 
 /** The copy of an operation that asks nothing. */
-export const copy = (operation: Operation.Operation, row: Copies.Row, options: Options = {}): Copies.Copy => {
+export const copy = (operation: Operation.Operation, row: Dataset.Example, options: Options = {}): Copies.Copy => {
   const { seed = 7, number = 1, protect = [], thesaurus = madeUp, mentions = new Map() } = options
   const world = { locked: new Set(protect), thesaurus: () => thesaurus, mentions }
   const step = Copies.make(operation, row, number, world, Seed.make(seed)).next()

@@ -20,27 +20,22 @@ export const clock = (value: number): string => {
 const units = ["B", "KB", "MB", "GB", "TB"]
 
 /** `812 B`, `1.4 MB`: powers of 1000. */
-export const bytes = (value: number): string => {
-  let size = value
-  let unit = 0
-  while (size >= 999.5 && unit < units.length - 1) {
-    size /= 1000
-    unit++
-  }
-  return `${unit === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`
-}
+export const bytes = (value: number): string => scaled(value, units)
 
 const prefixes = ["", "k", "M", "G", "T", "P"]
 
 /** `3.2 TFLOP`. */
-export const operations = (value: number): string => {
+export const operations = (value: number): string => `${scaled(value, prefixes)}FLOP`
+
+/** In the unit that leaves at most three digits before the point; each is a thousand of the one before. */
+const scaled = (value: number, names: ReadonlyArray<string>): string => {
   let size = value
-  let prefix = 0
-  while (size >= 999.5 && prefix < prefixes.length - 1) {
+  let at = 0
+  while (size >= 999.5 && at < names.length - 1) {
     size /= 1000
-    prefix++
+    at++
   }
-  return `${size >= 100 || prefix === 0 ? Math.round(size) : size.toFixed(1)} ${prefixes[prefix]}FLOP`
+  return `${at === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${names[at]}`
 }
 
 /** `1,240`. */

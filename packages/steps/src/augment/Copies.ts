@@ -15,32 +15,27 @@ import type { Asking } from "./Edit.ts"
 import type { Operation } from "./Operation.ts"
 import * as Sentence from "./Sentence.ts"
 
-/** A dataset of pairs has a second text. */
-export type Row = Dataset.Example & { readonly pair?: string }
-
 export interface Applied extends Omit<OperationApplied, "operation"> {
   readonly operation: string
 }
 
 export interface Copy {
-  readonly row: Row
-  readonly from: Row
+  readonly row: Dataset.Example
+  readonly from: Dataset.Example
   readonly number: number
   readonly applied: ReadonlyArray<Applied>
 }
 
 export const idOf = (id: string, number: number): string => `${id}~${number}`
 
-/** All texts of an example: what copies are compared by. */
-export const textsOf = (row: Row): ReadonlyArray<string> => [
+/** All texts of an example. */
+export const textsOf = (row: Dataset.Example): ReadonlyArray<string> => [
   Dataset.textOf(row),
   ...(row.pair === undefined ? [] : [row.pair]),
 ]
 
-export const keyOf = (row: Row): string => textsOf(row).map(NormalisedText.of).join("\n")
-
 /** Ids that copies have already: those of examples made from others. */
-export const taken = (rows: Iterable<Row>): ReadonlySet<string> => {
+export const taken = (rows: Iterable<Dataset.Example>): ReadonlySet<string> => {
   const found = new Set<string>()
   for (const { id } of rows) if (id.includes("~")) found.add(id)
   return found
@@ -56,13 +51,13 @@ export const numbers = (id: string, count: number, ids: ReadonlySet<string>): Re
 /** One copy, equal to its example or not. */
 export function* make(
   operation: Operation,
-  from: Row,
+  from: Dataset.Example,
   number: number,
   world: World & { readonly locked: Sentence.Protected },
   seed: Seed.Seed,
 ): Asking<Copy> {
   const own = Seed.derive(seed, from.id, String(number))
-  const row: { -readonly [K in keyof Row]: Row[K] } = { ...from, id: idOf(from.id, number) }
+  const row: { -readonly [K in keyof Dataset.Example]: Dataset.Example[K] } = { ...from, id: idOf(from.id, number) }
   const applied: Array<Applied> = []
   if (from.tokens === undefined) {
     const first = yield* apply(operation, Sentence.ofText(from.text ?? "", world.locked), world, own)
@@ -96,17 +91,17 @@ export interface Distinct {
  *
  * @param rows all examples, also those without copies; read once more
  */
-export const distinct = (copies: ReadonlyArray<Copy>, rows: Iterable<Row>): Distinct => {
+export const distinct = (copies: ReadonlyArray<Copy>, rows: Iterable<Dataset.Example>): Distinct => {
   const changed = copies.flatMap((copy) => {
-    const key = keyOf(copy.row)
-    return key === keyOf(copy.from) || key.trim() === "" ? [] : [{ copy, key }]
+    const key = NormalisedText.ofExample(copy.row)
+    return key === NormalisedText.ofExample(copy.from) || key.trim() === "" ? [] : [{ copy, key }]
   })
   const first = new Map<string, Copy>()
   for (const { copy, key } of changed) {
     const other = first.get(key)
     if (other === undefined || before(copy, other)) first.set(key, copy)
   }
-  for (const row of rows) first.delete(keyOf(row))
+  for (const row of rows) first.delete(NormalisedText.ofExample(row))
   const kept = changed.flatMap(({ copy, key }) => (first.get(key) === copy ? [copy] : []))
   return {
     kept,

@@ -70,7 +70,7 @@ const define = (call: Generator) =>
       const { seed, perMinute, originals = "keep" } = given
       const pace = spacing(perMinute)
       const tasks = Dataset.tasksOf(examples)
-      const ask = Effect.fnUntraced(function* (row: Copies.Row, copy: number) {
+      const ask = Effect.fnUntraced(function* (row: Dataset.Example, copy: number) {
         const number = Seed.stream(seed, row.id, String(copy)).int(2 ** 32)
         const kept = Kept.at(cache, { name, version, example: row, copy, seed: number })
         const known = yield* kept.find
@@ -85,7 +85,7 @@ const define = (call: Generator) =>
       const of = Dataset.size(examples)
       const made: Array<Copies.Copy> = []
       let done = 0
-      const finish = Effect.fnUntraced(function* (rows: ReadonlyArray<Copies.Row>) {
+      const finish = Effect.fnUntraced(function* (rows: ReadonlyArray<Dataset.Example>) {
         const asked = rows.flatMap((row) => Array.from({ length: copies }, (_, at) => ({ row, copy: at + 1 })))
         const drafts = yield* Effect.forEach(asked, ({ row, copy }) => ask(row, copy), { concurrency })
         for (const [at, row] of rows.entries()) {
@@ -98,7 +98,7 @@ const define = (call: Generator) =>
         done += rows.length
         yield* emit({ _tag: "progressed", step, done, of, unit: "examples" })
       })
-      let waiting: Array<Copies.Row> = []
+      let waiting: Array<Dataset.Example> = []
       for (const row of Dataset.rowsOf(examples)) {
         waiting.push(row)
         if (waiting.length < together) continue

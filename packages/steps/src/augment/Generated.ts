@@ -30,7 +30,7 @@ export const Drafts = Schema.Array(Draft)
  */
 export const called = Effect.fnUntraced(function* (
   call: () => Step.Awaitable<Output>,
-  row: Copies.Row,
+  row: Dataset.Example,
   tasks: Tasks,
   where: string,
 ): Effect.fn.Return<ReadonlyArray<Draft>, InvalidData> {
@@ -73,7 +73,7 @@ interface Tasks {
 
 type Misfit = readonly [expected: string, got: string, advice?: string]
 
-const misfit = (draft: Draft, row: Copies.Row, { labels, tags }: Tasks): Misfit | undefined => {
+const misfit = (draft: Draft, row: Dataset.Example, { labels, tags }: Tasks): Misfit | undefined => {
   const wanted = row.tokens === undefined ? "text" : "tokens"
   const other = wanted === "text" ? "tokens" : "text"
   if (draft[other] !== undefined) return [wanted, other, "The examples of one dataset have one form."]
@@ -101,7 +101,7 @@ const continuesNothing = (tag: string, before: string | undefined): boolean =>
   Chunk.prefix(tag) === "I" && (Chunk.prefix(before ?? "O") === undefined || before!.slice(2) !== tag.slice(2))
 
 /** The example with the parts that the function gave. */
-export const copyOf = (from: Copies.Row, draft: Draft, id: string, number: number, name: string): Copies.Copy => {
+export const copyOf = (from: Dataset.Example, draft: Draft, id: string, number: number, name: string): Copies.Copy => {
   const { labels, tags, ...parts } = draft
   const row: Dataset.Example = {
     ...from,

@@ -87,13 +87,4 @@ const bestStep = (products: Matrix, u: ReadonlyArray<number>, i: number, j: numb
 }
 
 export const machine = ({ c }: CAGrad, { tasks }: Pick<Method.World, "tasks">): Method.Machine =>
-  Method.make({
-    state: Schema.Struct({}),
-    start: {},
-    weights: () => Method.each(tasks, () => 1),
-    looks: "all",
-    combine: ({ tasks: present, products }) => {
-      const found = coefficients(products, c)
-      return Object.fromEntries(present.map((task, at) => [task, found[at]!]))
-    },
-  })
+  Method.combining(tasks, (products) => coefficients(products, c))

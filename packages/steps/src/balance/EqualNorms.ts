@@ -15,13 +15,4 @@ export const coefficients = (products: Method.Gram["products"]): ReadonlyArray<n
 }
 
 export const machine = (_: EqualNorms, { tasks }: Pick<Method.World, "tasks">): Method.Machine =>
-  Method.make({
-    state: Schema.Struct({}),
-    start: {},
-    weights: () => Method.each(tasks, () => 1),
-    looks: "all",
-    combine: ({ tasks: present, products }) => {
-      const found = coefficients(products)
-      return Object.fromEntries(present.map((task, at) => [task, found[at]!]))
-    },
-  })
+  Method.combining(tasks, coefficients)

@@ -96,6 +96,25 @@ export const make = <S>(definition: Definition<S>): Machine => {
   }
 }
 
+/**
+ * A machine that remembers nothing and lets losses count as they are: all it says is how much each task's gradient counts
+ * below the heads, from the products of the gradients, [task][task].
+ */
+export const combining = (
+  tasks: ReadonlyArray<string>,
+  coefficients: (products: Gram["products"], update: number) => ReadonlyArray<number>,
+): Machine =>
+  make({
+    state: Schema.Struct({}),
+    start: {},
+    weights: () => each(tasks, () => 1),
+    looks: "all",
+    combine: ({ tasks: present, products }, update) => {
+      const found = coefficients(products, update)
+      return Object.fromEntries(present.map((task, at) => [task, found[at]!]))
+    },
+  })
+
 /** The same for every task. */
 export const each = <A>(tasks: ReadonlyArray<string>, of: (task: string) => A): Readonly<Record<string, A>> =>
   Object.fromEntries(tasks.map((task) => [task, of(task)]))

@@ -36,16 +36,11 @@ export const coefficients = (
 }
 
 export const machine = (_: PCGrad, { tasks, seed }: Pick<Method.World, "tasks" | "seed">): Method.Machine =>
-  Method.make({
-    state: Schema.Struct({}),
-    start: {},
-    weights: () => Method.each(tasks, () => 1),
-    looks: "all",
-    combine: ({ tasks: present, products }, update) => {
-      const places = present.map((_task, at) => at)
-      const stream = Seed.stream(seed, "pcGrad", String(update))
-      const orders = places.map((own) => stream.shuffle(places.filter((at) => at !== own)))
-      const found = coefficients(products, orders)
-      return Object.fromEntries(present.map((task, at) => [task, found[at]!]))
-    },
+  Method.combining(tasks, (products, update) => {
+    const places = products.map((_row, at) => at)
+    const stream = Seed.stream(seed, "pcGrad", String(update))
+    return coefficients(
+      products,
+      places.map((own) => stream.shuffle(places.filter((at) => at !== own))),
+    )
   })

@@ -6,7 +6,7 @@ import * as RecordBatchFile from "@thaw/core/RecordBatchFile"
 import * as Source from "@thaw/core/Source"
 import * as Step from "@thaw/core/Step"
 import * as Arrow from "apache-arrow"
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import * as Columns from "./Columns.ts"
 import * as Draft from "./Draft.ts"
 import * as Parquet from "./Parquet.ts"
@@ -23,8 +23,7 @@ export const arrow = Step.make({
   version: "1",
   input: {
     path: Source.files,
-    ...Columns.ofLists,
-    labelNames: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(Schema.String))),
+    ...Columns.ofTypes,
   },
   output: Dataset.Examples,
   run: Effect.fnUntraced(function* ({ path, labelNames = {}, ...given }) {

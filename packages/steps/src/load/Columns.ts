@@ -25,6 +25,9 @@ export const ofValues = { text: one, pair: one, label: one, labels: byTask, labe
 /** Where a column may hold a list: `tokens` instead of `text`, and `tags` with one for each token. */
 export const ofLists = { ...ofValues, tokens: one, tags: byTask } as const
 
+/** Where columns have types: `labelNames: { label: ["no", "yes"] }` names the labels of a column with numbers, by column. */
+export const ofTypes = { ...ofLists, labelNames: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(Schema.String))) } as const // prettier-ignore
+
 export interface Given {
   readonly text?: string
   readonly pair?: string

@@ -47,8 +47,7 @@ export const huggingFace = Step.make({
     path: Pinning.source("dataset", pin),
     split: Schema.optionalKey(Schema.String),
     config: Schema.optionalKey(Schema.String),
-    ...Columns.ofLists,
-    labelNames: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(Schema.String))),
+    ...Columns.ofTypes,
   },
   output: Dataset.Examples,
   run: Effect.fnUntraced(function* ({ path: dataset, split = "train", config, labelNames, ...given }) {

@@ -28,8 +28,7 @@ export const parquet = Step.make({
   version: "1",
   input: {
     path: Source.files,
-    ...Columns.ofLists,
-    labelNames: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(Schema.String))),
+    ...Columns.ofTypes,
   },
   output: Dataset.Examples,
   run: Effect.fnUntraced(function* ({ path, labelNames = {}, ...given }) {
