@@ -127,8 +127,4 @@ export const all = (operation: Operation): ReadonlyArray<Operation> => {
   }
 }
 
-/** Whether a translator or an encoder has to be asked. */
-export const asks = (operation: Operation): boolean =>
-  all(operation).some(({ _tag }) => _tag === "contextual" || _tag === "backTranslate")
-
 export const shippedThesaurus = WordNet.name
