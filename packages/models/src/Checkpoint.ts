@@ -29,6 +29,7 @@ import * as CheckpointFiles from "./CheckpointFiles.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
 import { TrainingInvalid, type TokenizerInvalid } from "./Errors.ts"
 import * as Family from "./Family.ts"
+import { isLabelled } from "./Head.ts"
 import * as Lora from "./Lora.ts"
 import * as Parameter from "./Parameter.ts"
 import * as TextSet from "./TextSet.ts"
@@ -213,7 +214,8 @@ export const withHeads = Effect.fnUntraced(function* (
     new TrainingInvalid({ where: `head ${JSON.stringify(task)}`, expected, got, advice: "" })
   for (const [task, head] of Object.entries(heads)) {
     if (checkpoint.heads[task] !== undefined) return yield* invalid(task, "a task without a head", "one that has one")
-    if (head.labels.length < 2) return yield* invalid(task, "at least two labels", Problem.list(head.labels) || "none")
+    if (isLabelled(head) && head.labels.length < 2)
+      return yield* invalid(task, "at least two labels", Problem.list(head.labels) || "none")
   }
   const { config } = checkpoint
   const weights: Record<string, Tensor.Tensor> = { ...(yield* tensors(checkpoint)) }

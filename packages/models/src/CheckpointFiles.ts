@@ -11,10 +11,11 @@ import * as JsonFile from "./JsonFile.ts"
 
 const Labels = { labels: Schema.Array(Schema.String) }
 
-/** A task's head and its labels in the order of their classes. */
+/** A task's head and its labels in the order of their classes; none where it needs none. */
 export const TaskHead = Schema.Union([
   Schema.Struct({ ...Head.Head.members[0].fields, ...Labels }),
   Schema.Struct({ ...Head.Head.members[1].fields, ...Labels }),
+  Schema.Struct({ ...Head.Head.members[2].fields, ...Labels }),
 ])
 export type TaskHead = typeof TaskHead.Type
 

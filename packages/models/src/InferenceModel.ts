@@ -1,5 +1,6 @@
 /**
- * All heads over one pass of the encoder: `logits.<task>`, [batch, classes] or [batch, tokens, classes].
+ * All heads over one pass of the encoder: `logits.<task>`, [batch, classes] or [batch, tokens, classes]. Heads for hidden
+ * tokens are left out: they answer questions of another form, see `MaskedScores`.
  *
  * Weights are a part that is passed in: `Parameter.inputs()` for evaluation, where they change from call to call, or
  * `Parameter.initializers(tensors)` for a file that stands alone. The two forms differ in the last bits, so what is
@@ -75,7 +76,7 @@ export const cut = (
 ): Cut => {
   const network = EncoderConfig.network(config)
   const top = Group.ofEncoder(config.dimensions.blocks).slice(bottom.length)
-  const kinds = Object.keys(heads).map((task) => headOf(config, heads, task).reads)
+  const kinds = answering(heads).map((task) => headOf(config, heads, task).reads)
   const form = top.length > 0 ? (["tokens"] as const) : Boundary.formFor(kinds)
   const inputs = Inputs.make()
   const crossing = Network.forward(network, bottom, weights, inputs)
@@ -105,6 +106,12 @@ export const cut = (
 
 type Heads = Readonly<Record<string, Checkpoint.Head>>
 
+/** Tasks that any text can be asked for, sorted. */
+export const answering = (heads: Heads): ReadonlyArray<string> =>
+  Object.keys(heads)
+    .filter((task) => Head.isLabelled(heads[task]!))
+    .sort()
+
 const headOf = (config: EncoderConfig.EncoderConfig, heads: Heads, task: string): Head.Network => {
   const { labels, ...kind } = heads[task]!
   return Head.network(kind, task, labels.length, config)
@@ -120,7 +127,7 @@ const answers = (
 ) => {
   const parameters: Array<Parameter> = []
   const outputs: Record<string, Value> = {}
-  for (const task of Object.keys(heads).sort()) {
+  for (const task of answering(heads)) {
     const head = headOf(config, heads, task)
     const logits = head.logits(weights, read(head.reads))
     parameters.push(...head.parameters)

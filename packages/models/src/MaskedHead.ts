@@ -6,7 +6,6 @@
  * logits = LayerNorm(act(h · Wᵀ + b)) · Eᵀ + c      h the masked token's vector, E the table of words unless stored apart
  * ```
  */
-import * as Problem from "@thaw/core/Problem"
 import type { SafetensorsBroken } from "@thaw/onnx/Errors"
 import * as Extent from "@thaw/onnx/Extent"
 import * as Graph from "@thaw/onnx/Graph"
@@ -15,56 +14,141 @@ import * as Safetensors from "@thaw/onnx/Safetensors"
 import type * as Tensor from "@thaw/onnx/Tensor"
 import * as Value from "@thaw/onnx/Value"
 import { Effect, type Scope } from "effect"
+import * as Activation from "./Activation.ts"
 import type { Dimensions } from "./Dimensions.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
 import { EncoderInvalid } from "./Errors.ts"
+import type { Family } from "./Family.ts"
 import * as Group from "./Group.ts"
 import * as Inputs from "./Inputs.ts"
 import * as LayerNorm from "./LayerNorm.ts"
 import * as Linear from "./Linear.ts"
 import * as Network from "./Network.ts"
 import type { Parameter, Weights } from "./Parameter.ts"
-import * as Activation from "./Activation.ts"
 import * as UpstreamWeights from "./UpstreamWeights.ts"
 
-/** Upstream's names of the head's parts. */
-interface Names {
+/** How a family's head is named and computed. */
+interface Form {
+  /** Upstream's names of its parts. */
   readonly dense: string
   readonly norm: string
   readonly decoder: string
   /** Where the decoder's bias may be stored. */
   readonly bias: ReadonlyArray<string>
+  /** Between the dense map and the normalisation; the encoder's own where undefined. */
+  readonly activation: Dimensions["activation"] | undefined
+  /** Whether the dense map and the normalisation have biases. */
+  readonly isBiased: boolean
 }
 
-const names: { readonly [modelType: string]: Names } = {
+const lmHead: Form = {
+  dense: "lm_head.dense",
+  norm: "lm_head.layer_norm",
+  decoder: "lm_head.decoder",
+  bias: ["lm_head.bias", "lm_head.decoder.bias"],
+  activation: "gelu",
+  isBiased: true,
+}
+
+/** As transformers' `…ForMaskedLM` has them (src/transformers/models/<family>/modeling_*.py). */
+const forms: { readonly [T in Family["modelType"]]: Form } = {
   bert: {
     dense: "cls.predictions.transform.dense",
     norm: "cls.predictions.transform.LayerNorm",
     decoder: "cls.predictions.decoder",
     bias: ["cls.predictions.bias", "cls.predictions.decoder.bias"],
+    activation: undefined,
+    isBiased: true,
   },
   distilbert: {
     dense: "vocab_transform",
     norm: "vocab_layer_norm",
     decoder: "vocab_projector",
     bias: ["vocab_projector.bias"],
+    activation: undefined,
+    isBiased: true,
   },
+  // Of the generator: a discriminator was never asked for words.
+  electra: {
+    dense: "generator_predictions.dense",
+    norm: "generator_predictions.LayerNorm",
+    decoder: "generator_lm_head",
+    bias: ["generator_lm_head.bias"],
+    activation: "gelu",
+    isBiased: true,
+  },
+  modernbert: {
+    dense: "head.dense",
+    norm: "head.norm",
+    decoder: "decoder",
+    bias: ["decoder.bias"],
+    activation: "gelu",
+    isBiased: false,
+  },
+  mpnet: lmHead,
+  roberta: lmHead,
+  "xlm-roberta": lmHead,
 }
 
-const partsOf = ({ dense, norm, decoder }: Names, { hidden, vocab, epsilon, initializerRange }: Dimensions) => ({
-  dense: Linear.make(dense, head, { inputs: hidden, outputs: hidden, initializerRange }),
-  norm: LayerNorm.make(norm, head, { hidden, epsilon }),
-  decoder: Linear.make(decoder, head, { inputs: hidden, outputs: vocab, initializerRange }),
-})
+/** The head's maps; the decoder's weight is the table of words where it is tied. */
+export interface MaskedHead {
+  readonly dense: Linear.Linear
+  readonly norm: LayerNorm.LayerNorm
+  readonly decoder: Linear.Linear
+  readonly activation: Dimensions["activation"]
+}
 
-const head = Group.head("masked")
+/** Where the head's parameters belong, and what their names begin with. */
+interface Place {
+  readonly group: Group.Group
+  readonly prefix: string
+}
+
+const partsOf = ({ family, dimensions }: EncoderConfig.EncoderConfig, { group, prefix }: Place): MaskedHead => {
+  const { hidden, vocab, epsilon, initializerRange, embedding = hidden } = dimensions
+  const form = forms[family.modelType]
+  const [map, norm] = form.isBiased ? [Linear.make, LayerNorm.make] : [Linear.unbiased, LayerNorm.unbiased]
+  return {
+    dense: map(prefix + form.dense, group, { inputs: hidden, outputs: embedding, initializerRange }),
+    norm: norm(prefix + form.norm, group, { hidden: embedding, epsilon }),
+    decoder: Linear.make(prefix + form.decoder, group, { inputs: embedding, outputs: vocab, initializerRange }),
+    activation: form.activation ?? dimensions.activation,
+  }
+}
+
+/** A task's head, whose decoder is the encoder's table of words: its own parameters are the others. */
+export const tied = (config: EncoderConfig.EncoderConfig, group: Group.Group): MaskedHead => {
+  const parts = partsOf(config, { group, prefix: `${group}.` })
+  return { ...parts, decoder: { ...parts.decoder, weight: EncoderConfig.network(config).embeddings.words } }
+}
+
+const alone: Place = { group: Group.head("masked"), prefix: "" }
+
+const parametersOf = ({ dense, norm, decoder }: MaskedHead): ReadonlyArray<Parameter> => [
+  ...Linear.parameters(dense),
+  ...LayerNorm.parameters(norm),
+  ...Linear.parameters(decoder),
+]
 
 /** The head's tensors, under upstream's names; the decoder's weight is among them, tied or not. */
-export const parameters = (config: EncoderConfig.EncoderConfig): ReadonlyArray<Parameter> => {
-  const own = names[config.family.modelType]
-  if (own === undefined) return []
-  const { dense, norm, decoder } = partsOf(own, config.dimensions)
-  return [...Linear.parameters(dense), ...LayerNorm.parameters(norm), ...Linear.parameters(decoder)]
+export const parameters = (config: EncoderConfig.EncoderConfig): ReadonlyArray<Parameter> =>
+  parametersOf(partsOf(config, alone))
+
+/** Those that are the head's own, the table of words left out. */
+export const ownParameters = (head: MaskedHead): ReadonlyArray<Parameter> =>
+  parametersOf(head).filter(({ group }) => group === head.dense.weight.group)
+
+/**
+ * @param vectors [masked, hidden], of the masked tokens alone
+ * @returns [masked, vocab]
+ */
+export const logits = (
+  { dense, norm, decoder, activation }: MaskedHead,
+  weights: Weights,
+  vectors: Value.Value,
+): Value.Value => {
+  const active = Activation.named[activation](Linear.forward(dense, weights, vectors))
+  return Linear.forward(decoder, weights, LayerNorm.forward(norm, weights, active))
 }
 
 export interface MaskedModel {
@@ -78,11 +162,10 @@ export const placesInput = "masked_places"
 
 /**
  * `input_ids, attention_mask, token_type_ids, masked_places ──► logits`, float32 [batch, vocab], for the one masked token
- * of each example. The family has a head: see `read`.
+ * of each example.
  */
 export const make = (config: EncoderConfig.EncoderConfig, weights: Weights): MaskedModel => {
   const network = EncoderConfig.network(config)
-  const { dense, norm, decoder } = partsOf(names[config.family.modelType]!, config.dimensions)
   const inputs = Inputs.make()
   const hidden = Network.forward(network, Group.ofEncoder(config.dimensions.blocks), weights, inputs)
   const places = Value.input(placesInput, "int32", ["batch"])
@@ -94,10 +177,11 @@ export const make = (config: EncoderConfig.EncoderConfig, weights: Weights): Mas
     }),
     [-1, config.dimensions.hidden],
   )
-  const active = Activation.named[config.dimensions.activation](Linear.forward(dense, weights, masked))
-  const logits = Linear.forward(decoder, weights, LayerNorm.forward(norm, weights, active))
   return {
-    graph: Graph.make({ name: "masked token", outputs: { logits } }),
+    graph: Graph.make({
+      name: "masked token",
+      outputs: { logits: logits(partsOf(config, alone), weights, masked) },
+    }),
     parameters: [...Network.parameters(network), ...parameters(config)],
   }
 }
@@ -114,15 +198,7 @@ export const read = Effect.fnUntraced(function* (
   words: Tensor.Tensor,
   where: string,
 ): Effect.fn.Return<Safetensors.Tensors, EncoderInvalid | SafetensorsBroken, Scope.Scope> {
-  const own = names[config.family.modelType]
-  if (own === undefined) {
-    return yield* new EncoderInvalid({
-      where,
-      expected: `an encoder of a family whose masked-token head is known: ${Problem.list(Object.keys(names))}`,
-      got: JSON.stringify(config.family.modelType),
-      advice: "",
-    })
-  }
+  const own = forms[config.family.modelType]
   const reader = yield* Safetensors.open(path)
   const spellings = (name: string): ReadonlyArray<string> => {
     if (name === `${own.decoder}.bias`) return own.bias

@@ -12,7 +12,6 @@ import type * as Tensor from "@thaw/onnx/Tensor"
 import * as Value from "@thaw/onnx/Value"
 import * as Boundary from "./Boundary.ts"
 import type * as Checkpoint from "./Checkpoint.ts"
-import * as CrossEntropy from "./CrossEntropy.ts"
 import * as Dropout from "./Dropout.ts"
 import type { EncoderConfig } from "./EncoderConfig.ts"
 import { TrainingInvalid } from "./Errors.ts"
@@ -155,13 +154,13 @@ const forward = ({ settings, network, above, crossing }: Parts, tasks: ReadonlyA
   let total: Value.Value | undefined
   for (const [task, head] of headsOf) {
     headParameters.push(...head.parameters)
-    const labels = Head.flatLabels(Value.input(`labels.${task}`, "int32", head.units))
-    const logits = head.logits(weights, read(task, head.reads), drop)
-    const loss = CrossEntropy.loss(logits, labels, {
+    const asked: Head.Asked = {
+      input: (name, dtype, shape) => Value.input(`${name}.${task}`, dtype, shape),
       smoothing: settings.labelSmoothing?.[task],
       classWeights: settings.classWeights?.[task],
       units: units(task),
-    })
+    }
+    const loss = head.loss(weights, read(task, head.reads), asked, drop)
     losses[task] = loss
     const weighted = Op.Mul(loss, Value.input(weight(task), "float32", []))
     total = total === undefined ? weighted : Op.Add(total, weighted)

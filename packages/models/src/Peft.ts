@@ -133,9 +133,11 @@ export const of = Effect.fnUntraced(function* (
   }
 })
 
-/** Upstream has no class for a head over the mean. */
-const taskType = (head: Checkpoint.Head): Config["task_type"] =>
-  head.kind === "tokenClassification" ? "TOKEN_CLS" : head.pooling === "cls" ? "SEQ_CLS" : null
+/** Upstream has no class for a head over the mean, and no type for hidden tokens. */
+const taskType = (head: Checkpoint.Head): Config["task_type"] => {
+  if (head.kind === "tokenClassification") return "TOKEN_CLS"
+  return head.kind === "classification" && head.pooling === "cls" ? "SEQ_CLS" : null
+}
 
 /** Names of a head's parameters in upstream's model for its task: without the group, the pooler as the encoder's. */
 const upstream =

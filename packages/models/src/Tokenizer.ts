@@ -20,6 +20,10 @@ export interface Tokenizer {
   readonly vocabularySize: number
   /** Fills batches up. */
   readonly padId: number
+  /** Stands for a token that is hidden; undefined where the vocabulary has none. */
+  readonly maskId: number | undefined
+  /** Added tokens, such as those around a text, and the unknown one: none of them is a word's. */
+  readonly specialIds: ReadonlySet<number>
   /** Most tokens that the tokenizer's own settings allow; the encoder's positions may allow fewer. */
   readonly maxTokens: number | undefined
   readonly tokenOf: (id: number) => string | undefined
@@ -64,6 +68,8 @@ const ConfigJson = Schema.Struct({
   ),
   model_max_length: Schema.optionalKey(Schema.NullOr(Schema.Finite)),
 })
+
+const maskTokens = ["[MASK]", "<mask>"] as const
 
 const invalid = (problem: Problem.Problem) =>
   new TokenizerInvalid({
@@ -128,6 +134,12 @@ export const fromJson = Effect.fnUntraced(function* (
     json,
     vocabularySize: [...ids.values()].reduce((most, id) => Math.max(most, id), -1) + 1,
     padId,
+    maskId: maskTokens.flatMap((token) => ids.get(token) ?? [])[0],
+    specialIds: new Set([
+      padId,
+      ...file.added_tokens.map(({ id }) => id),
+      ...(kind.unknown === undefined ? [] : [ids.get(kind.unknown)!]),
+    ]),
     // Upstream writes 1e30 for "no limit".
     maxTokens: maxTokens !== undefined && maxTokens < 2 ** 31 ? maxTokens : undefined,
     parts: kind.parts,

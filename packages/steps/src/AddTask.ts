@@ -239,11 +239,14 @@ const answersOf = Effect.fnUntraced(function* (
   const answering = yield* Inference.open(device, checkpoint, tokenizer.padId)
   const found: Array<readonly [task: string, answers: Answers]> = []
   const scored = (yield* Evaluation.scores(answering, corpora)).map(Scored.of)
-  for (const { tasks, examples } of corpora) {
-    const logits = yield* Inference.logits(answering, examples, tasks)
+  for (const corpus of corpora) {
+    const { tasks, examples, masks } = corpus
+    const answered = tasks.filter((task) => !Object.hasOwn(masks, task))
+    const logits = yield* Inference.logits(answering, examples, answered)
     for (const task of tasks) {
-      yield* Evaluation.requireExamples(examples.filter((each) => Batch.isLabelled(each, task)).length, task, where)
-      const parts = logits.map((each) => each[task]!)
+      const count = examples.filter((each) => Batch.isDrawable(corpus, each, task)).length
+      yield* Evaluation.requireExamples(count, task, where)
+      const parts = answered.includes(task) ? logits.map((each) => each[task]!) : []
       const all = Float32Array.from({ length: parts.reduce((sum, { length }) => sum + length, 0) })
       parts.reduce((at, part) => (all.set(part, at), at + part.length), 0)
       const own = scored.find((each) => each.task === task)!

@@ -8,16 +8,20 @@
  * input_ids, attention_mask, token_type_ids   int32 [batch, tokens]
  * labels.<task>                               int32 [batch]            classification
  *                                             int32 [batch, tokens]    token classification: first piece of a word
+ *                                             int32 [masked]           hidden tokens, with their places.<task> among
+ *                                                                      the tokens of the batch, padding included
  * ```
  */
 import * as Dataset from "@thaw/core/Dataset"
 import { InvalidData, PipelineInvalid } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import type * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Head from "@thaw/models/Head"
 import * as Tokenizer from "@thaw/models/Tokenizer"
 import * as Tensor from "@thaw/onnx/Tensor"
 import { Effect } from "effect"
 import * as EncodedCorpus from "./EncodedCorpus.ts"
+import * as Masking from "./Masking.ts"
 
 /** A label that no loss reads. */
 export const ignored = -100
@@ -31,12 +35,16 @@ export interface EncodedExample {
   readonly classes: Readonly<Record<string, number>>
   /** Class per word for token tasks; a task without tags is absent. */
   readonly tags: Readonly<Record<string, ReadonlyArray<number>>>
+  /** What is hidden, by the task that asks for it; examples as they are have none. */
+  readonly masked?: Readonly<Record<string, Masking.Masked>>
 }
 
 /** A dataset, encoded and held in columns, with the tasks that read it. */
 export interface Corpus {
   readonly tasks: ReadonlyArray<string>
   readonly examples: ReadonlyArray<EncodedExample>
+  /** By task that asks for hidden tokens: how they are hidden. */
+  readonly masks: Readonly<Record<string, Masking.Mask>>
 }
 
 export type Heads = Readonly<Record<string, Checkpoint.Head>>
@@ -50,7 +58,11 @@ export interface Encoding {
 export const isLabelled = (example: EncodedExample, task: string): boolean =>
   example instanceof EncodedCorpus.Held
     ? example.isLabelled(task)
-    : Object.hasOwn(example.classes, task) || Object.hasOwn(example.tags, task)
+    : [example.classes, example.tags, example.masked ?? {}].some((labels) => Object.hasOwn(labels, task))
+
+/** Whether a task may be drawn from the example: one that hides tokens takes any. */
+export const isDrawable = ({ masks }: Pick<Corpus, "masks">, example: EncodedExample, task: string): boolean =>
+  Object.hasOwn(masks, task) || isLabelled(example, task)
 
 /** Tokens of an example. */
 export const lengthOf = (example: EncodedExample): number =>
@@ -80,13 +92,19 @@ export const encode = Effect.fnUntraced(function* (
   const corpora: Array<Corpus> = []
   for (const dataset of new Set(Object.values(datasets))) {
     const tasks = Object.keys(datasets).filter((task) => datasets[task] === dataset)
-    for (const task of tasks) yield* requireAnswerable(dataset, task, `${where}, task ${task}`)
+    const masks: Record<string, Masking.Mask> = {}
+    for (const task of tasks) {
+      const head = heads[task]!
+      if (head.kind === "maskedTokens") masks[task] = yield* Masking.make(task, head, encoding.tokenizer, where)
+      else yield* requireAnswerable(dataset, task, `${where}, task ${task}`)
+    }
     const classes = new Map(tasks.map((task) => [task, new Map(heads[task]!.labels.map((label, at) => [label, at]))]))
     const columns = Dataset.tasksOf(dataset)
     const { add, examples } = EncodedCorpus.collector({
       vocabularySize: encoding.tokenizer.vocabularySize,
       labelled: columns.labels.filter((task) => tasks.includes(task)),
       tagged: columns.tags.filter((task) => tasks.includes(task)),
+      words: Object.keys(masks).length > 0,
     })
     let encoded = 0
     for (const row of Dataset.rowsOf(dataset)) {
@@ -99,7 +117,7 @@ export const encode = Effect.fnUntraced(function* (
       // Others get their turn while millions are encoded.
       if (++encoded % 4096 === 0) yield* Effect.yieldNow
     }
-    corpora.push({ tasks, examples })
+    corpora.push({ tasks, examples, masks })
   }
   return corpora
 })
@@ -205,6 +223,10 @@ export const make = (examples: ReadonlyArray<EncodedExample>, heads: Heads, padI
     .filter((task) => examples.some((example) => isLabelled(example, task)))
     .sort()
   for (const task of tasks) {
+    if (!Head.isLabelled(heads[task]!)) {
+      Object.assign(feeds, maskedFeeds(examples, task, tokens))
+      continue
+    }
     feeds[`labels.${task}`] =
       heads[task]!.kind === "classification"
         ? Tensor.int32(
@@ -215,6 +237,19 @@ export const make = (examples: ReadonlyArray<EncodedExample>, heads: Heads, padI
   }
   return { feeds, tasks }
 }
+
+/** Hidden tokens of all examples, one after the other. */
+const maskedFeeds = (examples: ReadonlyArray<EncodedExample>, task: string, tokens: number) => {
+  const found = examples.map(({ masked = {} }) => (Object.hasOwn(masked, task) ? masked[task]! : nothingMasked))
+  const places = found.flatMap((each, row) => each.places.map((place) => row * tokens + place))
+  const labels = found.flatMap((each) => each.labels)
+  return {
+    [`places.${task}`]: Tensor.int32([places.length], places),
+    [`labels.${task}`]: Tensor.int32([labels.length], labels),
+  }
+}
+
+const nothingMasked: Masking.Masked = { places: [], labels: [] }
 
 /** The first piece of a word carries its class; further pieces and special tokens carry none. */
 const perToken = (words: Int32Array, tags: ReadonlyArray<number> | undefined): Int32Array =>

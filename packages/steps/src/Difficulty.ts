@@ -4,6 +4,7 @@ import { InvalidData } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import * as Step from "@thaw/core/Step"
 import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Head from "@thaw/models/Head"
 import { Sessions } from "@thaw/onnx/Session"
 import { Effect, Schema } from "effect"
 import * as Batch from "./Batch.ts"
@@ -44,6 +45,14 @@ export const loss = Step.make({
     }
     const tokenizer = yield* Checkpoint.tokenizer(checkpoint)
     const encoding = { tokenizer, limit: { maxTokens: Checkpoint.maxTokens(checkpoint, tokenizer) } }
+    if (Object.hasOwn(checkpoint.heads, task) && !Head.isLabelled(checkpoint.heads[task]!)) {
+      return yield* new InvalidData({
+        where: `${label}, task ${task}`,
+        expected: "a task whose examples carry labels",
+        got: "one that asks for hidden tokens",
+        advice: "",
+      })
+    }
     const [corpus] = yield* Batch.encode({ [task]: examples }, checkpoint.heads, encoding, label)
     const device = yield* (yield* Sessions).open
     yield* device.load((yield* Checkpoint.onDisk(checkpoint, scratch)).weights)

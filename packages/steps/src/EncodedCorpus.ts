@@ -4,7 +4,7 @@
  * ```
  * ids      one after the other: 2 bytes a token, 4 where the vocabulary has more than 65,536
  * typeIds  1 byte a token, nothing while all are 0 (they are without a second text)
- * words    4 bytes a token, only where a task has tags
+ * words    4 bytes a token, only where a task has tags or hides words
  * classes  4 bytes an example and classification task
  * tags     4 bytes a word and token task
  * ```
@@ -69,6 +69,8 @@ export interface Shape {
   readonly labelled: ReadonlyArray<string>
   /** Token tasks. */
   readonly tagged: ReadonlyArray<string>
+  /** Whether a task asks which tokens are of one word; those with tags do. */
+  readonly words?: boolean
 }
 
 /** What an example says beside its tokens, by task; a task without a label or tags is absent. */
@@ -87,9 +89,9 @@ class Columns {
   private readonly classes: ReadonlyMap<string, Column<Int32Array>>
   private readonly tags: ReadonlyMap<string, Tags>
 
-  constructor({ vocabularySize, labelled, tagged }: Shape) {
+  constructor({ vocabularySize, labelled, tagged, words = false }: Shape) {
     this.tokens = vocabularySize > 2 ** 16 ? int32s() : new Column(new Uint16Array(0))
-    this.wordOf = tagged.length > 0 ? int32s() : undefined
+    this.wordOf = words || tagged.length > 0 ? int32s() : undefined
     this.classes = new Map(labelled.map((task) => [task, int32s()]))
     this.tags = new Map(tagged.map((task) => [task, { classes: int32s(), starts: int32s(), counts: int32s() }]))
   }

@@ -4,7 +4,9 @@ import type { SessionFailed } from "@thaw/onnx/Errors"
 import { Effect } from "effect"
 import type * as Batch from "./Batch.ts"
 import { isLabelled } from "./Batch.ts"
+import * as HiddenTokens from "./HiddenTokens.ts"
 import * as Inference from "./Inference.ts"
+import { heldOutSeed } from "./Masking.ts"
 import * as Classification from "./metrics/Classification.ts"
 import * as Entities from "./metrics/Entities.ts"
 import type { TaskScores } from "./Scores.ts"
@@ -15,7 +17,13 @@ export const scores = Effect.fnUntraced(function* (
   corpora: ReadonlyArray<Batch.Corpus>,
 ): Effect.fn.Return<ReadonlyArray<TaskScores>, SessionFailed> {
   const found: Array<TaskScores> = []
-  for (const { tasks, examples } of corpora) {
+  for (const { tasks: all, examples, masks } of corpora) {
+    for (const [task, mask] of Object.entries(masks)) {
+      if (!all.includes(task)) continue
+      found.push(masked(task, examples.length, yield* HiddenTokens.of(answering, task, examples, mask, heldOutSeed)))
+    }
+    const tasks = all.filter((task) => !Object.hasOwn(masks, task))
+    if (tasks.length === 0) continue
     const labelled = examples.filter((example) => tasks.some((task) => isLabelled(example, task)))
     const logits = yield* Inference.logits(answering, labelled, tasks)
     for (const task of tasks) {
@@ -29,6 +37,20 @@ export const scores = Effect.fnUntraced(function* (
   }
   return found.sort((a, b) => (a.task < b.task ? -1 : 1))
 })
+
+/** Figures of a task that asks for hidden tokens; perplexity is e to the mean surprise. */
+const masked = (task: string, examples: number, { surprises, right }: HiddenTokens.Found): TaskScores => {
+  const loss = mean(surprises)
+  return {
+    task,
+    head: "maskedTokens",
+    examples,
+    metrics: { accuracy: surprises.length === 0 ? 0 : right / surprises.length, loss, perplexity: Math.exp(loss) },
+    majority: {},
+    perLabel: [],
+    confusion: [],
+  }
+}
 
 interface Pair {
   readonly example: Batch.EncodedExample

@@ -13,15 +13,15 @@ import type * as Tensor from "@thaw/onnx/Tensor"
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import * as Batch from "./Batch.ts"
+import * as HiddenTokens from "./HiddenTokens.ts"
 import type { Below } from "./training/Updates.ts"
 
 /** Heads of a checkpoint whose weights are resident on a device. */
-export interface Answering {
-  readonly session: Session
+export interface Answering extends HiddenTokens.Guessing {
+  /** Undefined where every head asks for hidden tokens. */
+  readonly session: Session | undefined
   readonly inputs: ReadonlySet<string>
   readonly resident: Readonly<Record<string, string>>
-  readonly heads: Batch.Heads
-  readonly padId: number
   /** What the graph takes for a batch: the batch's own inputs, or what a part below it has made of them. */
   readonly below: Below
 }
@@ -29,21 +29,25 @@ export interface Answering {
 /** Examples that go through the graph at once. */
 export const examplesAtOnce = 64
 
-export const open = (
+export const open = Effect.fnUntraced(function* (
   device: Device,
   checkpoint: Pick<Checkpoint.Checkpoint, "config" | "heads">,
   padId: number,
-): Effect.Effect<Answering, SessionFailed, Scope.Scope> => {
+): Effect.fn.Return<Answering, SessionFailed, Scope.Scope> {
+  const guessing = yield* HiddenTokens.open(device, checkpoint, padId)
+  const below: Below = (_, feeds) => Effect.succeed({ feeds, resident: {} })
+  if (InferenceModel.answering(checkpoint.heads).length === 0) {
+    return { ...guessing, session: undefined, inputs: new Set(), resident: {}, below }
+  }
   const { graph, parameters } = InferenceModel.make(checkpoint.config, checkpoint.heads, Parameter.inputs())
-  return Effect.map(device.session(graph), (session) => ({
-    session,
+  return {
+    ...guessing,
+    session: yield* device.session(graph),
     inputs: new Set(graph.inputs.map(({ name }) => name)),
     resident: Object.fromEntries(parameters.map(({ name }) => [name, name])),
-    heads: checkpoint.heads,
-    padId,
-    below: (_, feeds) => Effect.succeed({ feeds, resident: {} }),
-  }))
-}
+    below,
+  }
+})
 
 /** Scores of one example by task: `[classes]`, or `[tokens, classes]` of its own tokens for token tasks. */
 export type Logits = Readonly<Record<string, Float32Array>>
@@ -55,6 +59,7 @@ export const logits = Effect.fnUntraced(function* (
   tasks: ReadonlyArray<string>,
 ): Effect.fn.Return<ReadonlyArray<Logits>, SessionFailed> {
   const { session, inputs, resident, heads, padId, below } = answering
+  if (session === undefined) return examples.map(() => ({}))
   const order = Batch.byLength(examples)
   const results: Array<Logits> = Array.from({ length: examples.length })
   for (let start = 0; start < order.length; start += examplesAtOnce) {

@@ -1,6 +1,7 @@
 /** Answers for texts from an exported checkpoint folder: all tasks in one pass of the encoder. */
 import { InvalidData } from "@thaw/core/Errors"
 import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as InferenceModel from "@thaw/models/InferenceModel"
 import * as Tokenizer from "@thaw/models/Tokenizer"
 import * as Words from "@thaw/models/Words"
 import { Sessions } from "@thaw/onnx/Session"
@@ -41,12 +42,12 @@ export const texts = Effect.fnUntraced(function* (options: {
   readonly texts: ReadonlyArray<string>
 }) {
   const checkpoint = yield* Checkpoint.fromFolder(options.folder)
-  const tasks = Object.keys(checkpoint.heads).sort()
+  const tasks = InferenceModel.answering(checkpoint.heads)
   if (tasks.length === 0) {
     return yield* new InvalidData({
       where: options.folder,
       expected: "a checkpoint with heads",
-      got: "one without",
+      got: Object.keys(checkpoint.heads).length === 0 ? "one without" : "one whose heads only fill gaps",
       advice: "Train one with Train.multiTask.",
     })
   }

@@ -13,14 +13,14 @@ export const LabelScores = Schema.Struct({
 
 export const TaskScores = Schema.Struct({
   task: Schema.String,
-  head: Schema.Literals(["classification", "tokenClassification"]),
+  head: Schema.Literals(["classification", "tokenClassification", "maskedTokens"]),
   /** How many examples carry a label for the task. */
   examples: Schema.Int,
-  /** `accuracy`, `macroF1`, `loss` for classification; `entityPrecision`, `entityRecall`, `entityF1`, `tokenAccuracy`, `loss` for tags. */
+  /** `accuracy`, `macroF1`, `loss` for classification; `entityPrecision`, `entityRecall`, `entityF1`, `tokenAccuracy`, `loss` for tags; `accuracy`, `loss`, `perplexity` for hidden tokens. */
   metrics: Schema.Record(Schema.String, Schema.Number),
   /** The same figures for always answering the most frequent label of these examples; empty for tags. */
   majority: Schema.Record(Schema.String, Schema.Number),
-  /** Per class, or per entity type. */
+  /** Per class, or per entity type; empty for hidden tokens. */
   perLabel: Schema.Array(LabelScores),
   /** `confusion[truth][prediction]` in the order of `perLabel`; empty for tags. */
   confusion: Schema.Array(Schema.Array(Schema.Int)),

@@ -1,6 +1,7 @@
 /**
  * Texts of labelled examples: what a task's training reads and its scores are taken on. An example without a label for the
- * task that its dataset is given for does neither.
+ * task that its dataset is given for does neither. A task that the dataset has no column for asks for hidden tokens, and
+ * reads every text.
  */
 import * as Dataset from "@thaw/core/Dataset"
 import * as TextSet from "@thaw/models/TextSet"
@@ -13,9 +14,19 @@ export type ByTask<D extends Dataset.Dataset = Dataset.Dataset> = Readonly<Recor
 export const joint = <D extends Dataset.Dataset>(all: ByTask<D>): ReadonlyArray<readonly [D, ReadonlyArray<string>]> =>
   [...new Set(Object.values(all))].map((dataset) => [dataset, Object.keys(all).filter((task) => all[task] === dataset)])
 
-/** The first of the tasks that the example says something about. */
-export const carried = (row: Dataset.Example, tasks: ReadonlyArray<string>): string | undefined =>
-  tasks.find((task) => [row.labels, row.tags, row.labelSets, row.scores].some((all = {}) => Object.hasOwn(all, task)))
+/** The first of the tasks that the example says something about, or that needs nothing said. */
+export const reader = (
+  dataset: Dataset.Dataset,
+  tasks: ReadonlyArray<string>,
+): ((row: Dataset.Example) => string | undefined) => {
+  const { labels, tags, labelSets = [], scores = [] } = Dataset.tasksOf(dataset)
+  const columns = new Set([...labels, ...tags, ...labelSets, ...scores])
+  const unlabelled = tasks.find((task) => !columns.has(task))
+  return (row) =>
+    tasks.find((task) =>
+      [row.labels, row.tags, row.labelSets, row.scores].some((all = {}) => Object.hasOwn(all, task)),
+    ) ?? unlabelled
+}
 
 /** Examples that carry a label of a task they are given for. */
 export function* labelled(all: ByTask): Generator<{
@@ -23,8 +34,9 @@ export function* labelled(all: ByTask): Generator<{
   readonly task: string
 }> {
   for (const [dataset, tasks] of joint(all)) {
+    const read = reader(dataset, tasks)
     for (const row of Dataset.rowsOf(dataset)) {
-      const task = carried(row, tasks)
+      const task = read(row)
       if (task !== undefined) yield { row, task }
     }
   }

@@ -32,7 +32,7 @@ import * as Settings from "./training/Settings.ts"
 
 /**
  * Heads for tasks that the checkpoint has none for. A head's labels are those of its training examples, sorted, `O`
- * first; its weights start random, its pooler from the encoder's where that came with one.
+ * first, and none where it asks for hidden tokens; its weights start random, its pooler from the encoder's where that came with one.
  */
 export const heads = Step.make({
   name: "Train.heads",
@@ -48,7 +48,8 @@ export const heads = Step.make({
     const before = inputs["checkpoint"]
     if (!Forecast.is(before)) return undefined
     const wanted = parameters["heads"] as Readonly<Record<string, Head.Head>>
-    const added = Object.entries(wanted).map(([task, head]) => [task, { head, labels: undefined }])
+    const labels = (head: Head.Head) => (Head.isLabelled(head) ? undefined : 0)
+    const added = Object.entries(wanted).map(([task, head]) => [task, { head, labels: labels(head) }])
     return { ...before, heads: { ...before.heads, ...Object.fromEntries(added) } } satisfies Forecast.Forecast
   },
   run: Effect.fnUntraced(function* ({ checkpoint, heads: wanted, train, seed }) {
@@ -64,6 +65,10 @@ export const heads = Step.make({
           got: `those of ${Problem.list(Object.keys(train)) || "no task"}`,
           advice: "",
         })
+      }
+      if (!Head.isLabelled(head)) {
+        added[task] = { ...head, labels: [] }
+        continue
       }
       yield* Batch.requireAnswerable(examples, task, where)
       const tagged = Dataset.tasksOf(examples).tags.includes(task)

@@ -16,7 +16,7 @@ it("a curriculum by scores ranks the examples of the task by their own, in whate
   const curriculum = { topic: Sample.curriculum({ by: Sample.score({ name: "hard" }) }) }
   const told = { ...Sampling.defaults, curriculum }
   const [pool] = await Effect.runPromise(
-    Pools.of([{ tasks: ["topic"], examples }], {}, { topic: dataset }, told, "Train.phase 1"),
+    Pools.of([{ tasks: ["topic"], examples, masks: {} }], {}, { topic: dataset }, told, "Train.phase 1"),
   )
   expect(pool!.examples.map(({ id }) => id)).toEqual(["a", "b", "d"])
   expect([...(pool!.difficulty as Float64Array)]).toEqual([0.5, -2, 1e-9])

@@ -18,8 +18,7 @@ export const lines = (
 const taskLines = (task: Scores.TaskScores, palette: Ansi.Palette): ReadonlyArray<string> => [
   `  ${palette.bold(Ansi.tame(task.task))}  ${palette.dim(`${kinds[task.head]}, ${Figures.several(task.examples, "held-out example")}${seen(task)}`)}`,
   ...indent(headline(task, palette)),
-  "",
-  ...indent(labels(task, palette)),
+  ...(task.perLabel.length === 0 ? [] : ["", ...indent(labels(task, palette))]),
   ...(task.confusion.length === 0 ? [] : ["", ...indent(confusion(task, palette))]),
 ]
 
@@ -31,6 +30,7 @@ const indent = (block: ReadonlyArray<string>) => block.map((line) => (line === "
 
 const kinds: Readonly<Record<Scores.TaskScores["head"], string>> = {
   classification: "classification",
+  maskedTokens: "hidden tokens",
   tokenClassification: "entities",
 }
 
@@ -51,7 +51,7 @@ const headline = (task: Scores.TaskScores, palette: Ansi.Palette): ReadonlyArray
 }
 
 /** Artifacts keep names sorted; people look for the headline first and the loss last. */
-const order = ["accuracy", "macroF1", "entityF1", "entityPrecision", "entityRecall", "tokenAccuracy"]
+const order = ["accuracy", "macroF1", "entityF1", "entityPrecision", "entityRecall", "tokenAccuracy", "perplexity"]
 const rank = (metric: string): number =>
   metric === "loss" ? order.length + 1 : order.includes(metric) ? order.indexOf(metric) : order.length
 

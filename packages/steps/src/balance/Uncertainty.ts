@@ -24,6 +24,7 @@ export type Form = "classification" | "regression"
 export const formOf = {
   classification: "classification",
   tokenClassification: "classification",
+  maskedTokens: "classification",
 } as const satisfies Record<Head.Head["kind"], Form>
 
 /** What the loss is multiplied by. */

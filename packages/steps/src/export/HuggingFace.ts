@@ -17,6 +17,7 @@ import * as Problem from "@thaw/core/Problem"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as CheckpointFiles from "@thaw/models/CheckpointFiles"
 import { TrainingInvalid } from "@thaw/models/Errors"
+import * as InferenceModel from "@thaw/models/InferenceModel"
 import * as Tensor from "@thaw/onnx/Tensor"
 import { Effect, Schema } from "effect"
 import type * as Scores from "../Scores.ts"
@@ -51,8 +52,14 @@ export interface Settings {
   readonly scores: Scores.Scores | undefined
 }
 
-/** @param checkpoint without adapters */
-export const of = Effect.fnUntraced(function* (checkpoint: Checkpoint.Checkpoint, settings: Settings, where: string) {
+/**
+ * Heads that ask for hidden tokens are left behind: they answer no task.
+ *
+ * @param given without adapters
+ */
+export const of = Effect.fnUntraced(function* (given: Checkpoint.Checkpoint, settings: Settings, where: string) {
+  const answering = InferenceModel.answering(given.heads)
+  const checkpoint = { ...given, heads: Object.fromEntries(answering.map((task) => [task, given.heads[task]!])) }
   yield* check(checkpoint, settings, where)
   const { config, heads, training } = checkpoint
   const parts = { config, heads, tensors: yield* Checkpoint.tensors(checkpoint) }

@@ -31,8 +31,7 @@ const families = {
 export const of = ({ modelType }: Family): Upstream => families[modelType]
 
 /** What a head reads. */
-export const reading = (head: Checkpoint.Head): Reading =>
-  head.kind === "tokenClassification" ? "tokens" : head.pooling
+export const reading = (head: Checkpoint.Head): Reading => (head.kind === "classification" ? head.pooling : "tokens")
 
 /** Whether transformers has a class that computes what the head does. */
 export const loads = (family: Family, head: Checkpoint.Head): boolean => of(family).reads.includes(reading(head))

@@ -71,7 +71,7 @@ export const of = (phase: Of): Cost => {
           ...phaseGraphs,
           settings,
           sets: setsOf(phase),
-          lengths: { batch: Memory.rowsOf(settings, longest.value), tokens: longest.value },
+          lengths: { batch: Memory.rowsOf(settings, longest.value), tokens: longest.value, masked: maskedOf(phase) },
           kept,
         })
   // A vocabulary that is only bounded makes a bound of all that holds weights.
@@ -89,6 +89,9 @@ export const of = (phase: Of): Cost => {
     work: workOf(phase, phaseGraphs, { updates, padded, mean }, kept),
   }
 }
+
+const maskedOf = ({ heads, origins }: Of): number =>
+  Memory.maskedShare([...origins.keys()].flatMap((task) => heads[task]?.head ?? []))
 
 type Graphs = Pick<Memory.Of, "plan" | "model">
 
@@ -186,7 +189,7 @@ const workOf = (phase: Of, { model }: Graphs, { updates, padded, mean }: Amounts
   const examples = distinct(phase).reduce((sum, origin) => sum + (origin?.facts?.examples ?? 0), 0)
   return Estimate.all([roughly, updates, padded, mean], (_, count, width, tokens) => {
     const batch = Memory.rowsOf(phase.settings, width)
-    const lengths = { batch, tokens: width }
+    const lengths = { batch, tokens: width, masked: maskedOf(phase) }
     const batches = count * accumulate
     const above = phase.weights.reduce((sum, { task, share }) => {
       const graphs = Memory.graphsOf(

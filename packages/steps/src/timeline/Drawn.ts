@@ -36,14 +36,14 @@ export const course = (
   const pools: Array<Course.Pool> = []
   for (const [task, origin] of origins) {
     if (origin?.facts === undefined) return Estimate.unknown(origin?.step ?? where)
-    const known = Object.hasOwn(origin.facts.tasks, task) ? origin.facts.tasks[task]! : undefined
+    // A task that the data has no column for asks for hidden tokens, and takes every example.
+    const { tasks, examples, lengths } = origin.facts
+    const known = Object.hasOwn(tasks, task) ? tasks[task]! : { examples, words: Uint32Array.from(lengths) }
     pools.push({
       task,
-      size: known?.examples ?? 0,
+      size: known.examples,
       rate: Weights.rateOf(roles, task),
-      ...(settings.tokenBudget === undefined || known === undefined
-        ? {}
-        : { lengths: known.words.map((words) => tokens(words, most)) }),
+      ...(settings.tokenBudget === undefined ? {} : { lengths: known.words.map((words) => tokens(words, most)) }),
     })
   }
   // The phase itself will say that it has no examples.

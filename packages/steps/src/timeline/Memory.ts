@@ -14,7 +14,9 @@
  * encoders of 4 blocks of 128 to 256 numbers, peaks of 200 to 500 MB were 0.95 to 1.2 times the estimate at the examples'
  * true lengths, and up to 1.3 times where batches are of many lengths, between which arenas lose some.
  */
+import * as Head from "@thaw/models/Head"
 import * as InferenceModel from "@thaw/models/InferenceModel"
+import * as MaskedScores from "@thaw/models/MaskedScores"
 import * as Optimizer from "@thaw/models/Optimizer"
 import * as Parameter from "@thaw/models/Parameter"
 import * as TrainingModel from "@thaw/models/TrainingModel"
@@ -51,7 +53,20 @@ export interface Lengths {
   readonly batch: number
   /** Tokens of each, padding included. */
   readonly tokens: number
+  /** Share of the tokens that are hidden and asked for; none where absent. */
+  readonly masked?: number
 }
+
+/** What the dimensions of a phase's graphs are bound to. */
+const bound = ({ batch, tokens, masked = 0 }: Lengths) => ({
+  batch,
+  tokens,
+  masked: Math.ceil(batch * tokens * masked),
+})
+
+/** The most that one of these heads hides. */
+export const maskedShare = (heads: Iterable<Head.Head>): number =>
+  Math.max(0, ...Array.from(heads, (head) => (head.kind === "maskedTokens" ? head.rate : 0)))
 
 const processBytes = 170e6
 
@@ -95,14 +110,12 @@ const besides = ({ model, settings }: Pick<Of, "model" | "settings">, tasks: Rea
 }
 
 export const of = ({ plan, model, settings, sets, lengths, kept }: Of): Memory => {
-  const { config, heads } = plan
   const using = { model, settings }
   const graphs = sets.flatMap((tasks) => [...graphsOf(using, tasks), ...besides(using, tasks)])
-  const updates = graphs.map((graph) => ({ stored: storedBytes(graph), ...Footprint.of(graph, { ...lengths }) }))
+  const updates = graphs.map((graph) => ({ stored: storedBytes(graph), ...Footprint.of(graph, bound(lengths)) }))
   const updating = Math.max(...updates.map(({ peakBytes }) => peakBytes))
   const updateBytes = Math.max(...updates.map(({ outputBytes }) => outputBytes))
-  const answering = InferenceModel.make(config, heads, Parameter.inputs()).graph
-  const evaluation = Footprint.of(answering, { ...lengths, batch: examplesAtOnce }).peakBytes
+  const evaluation = evaluationBytes(plan, lengths)
   const below = model.prefix === undefined ? undefined : belowOf(model.prefix, lengths, kept)
   const under = below?.peakBytes ?? 0
   const activationBytes = kept ? Math.max(updating, under) : updating + under
@@ -117,10 +130,21 @@ export const of = ({ plan, model, settings, sets, lengths, kept }: Of): Memory =
   return { activationBytes, updateBytes, peakBytes: processBytes + held + Math.max(running, making, filling) }
 }
 
+/** Held-out examples, whatever they are asked. */
+const evaluationBytes = ({ config, heads }: TrainingModel.Phase, lengths: Lengths): number => {
+  const peak = (graph: Graph) => Footprint.of(graph, bound({ ...lengths, batch: examplesAtOnce })).peakBytes
+  const answering =
+    InferenceModel.answering(heads).length === 0 ? [] : [InferenceModel.make(config, heads, Parameter.inputs()).graph]
+  const guessing = Object.entries(heads).flatMap(([task, head]) =>
+    Head.isLabelled(head) ? [] : [MaskedScores.make(config, head, task, Parameter.inputs()).graph],
+  )
+  return [...answering, ...guessing].reduce((sum, graph) => sum + peak(graph), 0)
+}
+
 /** A batch of the frozen bottom: as many tokens as it computes at once where it is kept, else those of an update. */
 const belowOf = (prefix: Graph, lengths: Lengths, kept: boolean) => ({
   stored: storedBytes(prefix),
-  ...Footprint.of(prefix, kept ? { ...lengths, batch: Math.ceil(tokensAtOnce / lengths.tokens) } : { ...lengths }),
+  ...Footprint.of(prefix, bound(kept ? { ...lengths, batch: Math.ceil(tokensAtOnce / lengths.tokens) } : lengths)),
 })
 
 const storedBytes = ({ initializers }: Graph): number =>
@@ -154,7 +178,7 @@ export const unread = (parameters: ReadonlyArray<Parameter.Parameter>): Readonly
 
 /** Operations of the products of these graphs, each run once. */
 export const work = (graphs: ReadonlyArray<Graph>, lengths: Lengths): number =>
-  graphs.reduce((sum, graph) => sum + Footprint.work(graph, { ...lengths }), 0)
+  graphs.reduce((sum, graph) => sum + Footprint.work(graph, bound(lengths)), 0)
 
 /** Operations of the products that give what crosses the boundary; 0 where nothing does. */
 export const workBelow = ({ prefix }: TrainingModel.TrainingModel, lengths: Lengths): number =>

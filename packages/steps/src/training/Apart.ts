@@ -106,8 +106,9 @@ const without = (train: Texts.ByTask<Dataset.TrainExamples>, held: TextSet.TextS
   let dropped = 0
   const kept: Record<string, Dataset.TrainExamples> = {}
   for (const [dataset, tasks] of Texts.joint(train)) {
+    const read = Texts.reader(dataset, tasks)
     const isHeld = (row: Dataset.Example) =>
-      Texts.carried(row, tasks) !== undefined && broughtBy(row).some((key) => TextSet.has(held, key))
+      read(row) !== undefined && broughtBy(row).some((key) => TextSet.has(held, key))
     let own = 0
     for (const row of Dataset.rowsOf(dataset)) if (isHeld(row)) own++
     const rest = own === 0 ? dataset : Dataset.filter(dataset, (row) => !isHeld(row))

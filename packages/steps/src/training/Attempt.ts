@@ -86,7 +86,9 @@ export const run = Effect.fnUntraced(function* (stage: Stage) {
 /** Without a score nothing is ever the best, and what was learned would be given away in the end. */
 const requireValidation = Effect.fnUntraced(function* ({ roles, heldOut, label }: Stage) {
   const isScored = (task: string) =>
-    heldOut.some(({ tasks, examples }) => tasks.includes(task) && examples.some((each) => Batch.isLabelled(each, task)))
+    heldOut.some(
+      (corpus) => corpus.tasks.includes(task) && corpus.examples.some((each) => Batch.isDrawable(corpus, each, task)),
+    )
   const missing = roles.drawn.find((task) => !isScored(task))
   if (missing === undefined) return
   return yield* new InvalidData({
@@ -141,11 +143,17 @@ const updating = Effect.fnUntraced(function* (stage: Stage, start: Progress.Prog
   const { emit } = yield* RunEvents
   const speed = yield* Speedometer.make
   const { blocks } = inputs.checkpoint.config.dimensions
-  const byTask = new Map(pools.map((pool) => [pool.task, pool.examples]))
+  const byTask = new Map(pools.map((pool) => [pool.task, pool]))
+  const drawn = (progress: Progress.Progress, { task, rows }: Draws.Part) => {
+    const { examples, mask } = byTask.get(task)!
+    return rows.map((row) =>
+      mask === undefined ? examples[row]! : mask(examples[row]!, stage.seed, String(progress.update)),
+    )
+  }
 
   /** The draw's micro-batches, each with its number among those of the phase. */
   const batchesOf = (progress: Progress.Progress, draw: Draws.Draw): ReadonlyArray<Batched> => {
-    const examples = draw.parts.flatMap(({ task, rows }) => rows.map((row) => byTask.get(task)![row]!))
+    const examples = draw.parts.flatMap((part) => drawn(progress, part))
     const active = stage.tasks.filter((task) => !Object.hasOwn(progress.stopped, task))
     const heads = only(inputs.checkpoint.heads, active)
     const { tokenBudget, batch } = inputs

@@ -192,7 +192,7 @@ const keep = Effect.fnUntraced(function* (
     sources.push({ rows, chunks: opened })
     bytes += wanted
   }
-  return { complete: sources.length === options.corpora.length, bytes, sources }
+  return { complete: sources.length > 0 && sources.length === options.corpora.length, bytes, sources }
 })
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`

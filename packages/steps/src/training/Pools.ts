@@ -6,10 +6,13 @@ import { Effect } from "effect"
 import * as Batch from "../Batch.ts"
 import * as Course from "../sample/Course.ts"
 import * as Difficulty from "../sample/Difficulty.ts"
+import type * as Masking from "../Masking.ts"
 import * as Sampling from "../sample/Sampling.ts"
 
 export interface Pool extends Course.Pool {
   readonly examples: ReadonlyArray<Batch.EncodedExample>
+  /** How tokens are hidden whenever an example is drawn, where the task asks for that. */
+  readonly mask?: Masking.Mask
 }
 
 /**
@@ -30,10 +33,12 @@ export const of = Effect.fnUntraced(function* (
   where: string,
 ): Effect.fn.Return<ReadonlyArray<Pool>, InvalidData> {
   const pools: Array<Pool> = []
-  for (const { tasks, examples } of corpora) {
-    for (const task of tasks) {
-      const labelled = examples.filter((example) => Batch.isLabelled(example, task))
-      pools.push(yield* poolOf(task, labelled, train[task]!, rates[task] ?? 1, told, `${where}, task ${task}`))
+  for (const corpus of corpora) {
+    for (const task of corpus.tasks) {
+      const labelled = corpus.examples.filter((example) => Batch.isDrawable(corpus, example, task))
+      const pool = yield* poolOf(task, labelled, train[task]!, rates[task] ?? 1, told, `${where}, task ${task}`)
+      const mask = corpus.masks[task]
+      pools.push(mask === undefined ? pool : { ...pool, mask })
     }
   }
   return pools.sort((a, b) => (a.task < b.task ? -1 : 1))
@@ -56,12 +61,12 @@ const poolOf = Effect.fnUntraced(function* (
       advice: "",
     })
   }
-  const isTagged = examples.some(({ tags }) => Object.hasOwn(tags, task))
-  if (isTagged && Sampling.ofTask(told.classes, task) !== undefined) {
+  const hasClasses = examples.every(({ classes }) => Object.hasOwn(classes, task))
+  if (!hasClasses && Sampling.ofTask(told.classes, task) !== undefined) {
     return yield* new InvalidData({
       where: `${where}, classes`,
       expected: "a classification task, whose examples have one class each",
-      got: "one with tags",
+      got: examples.some(({ tags }) => Object.hasOwn(tags, task)) ? "one with tags" : "one without labels",
       advice: "",
     })
   }
@@ -127,9 +132,11 @@ export const sets = (
   { batches }: Pick<Sampling.Sampling, "batches">,
 ): ReadonlyArray<ReadonlyArray<string>> => {
   if (batches !== "homogeneous") return [corpora.flatMap(({ tasks }) => tasks)]
-  return corpora.flatMap(({ tasks, examples }) => {
-    const isJoint = examples.some((example) => tasks.filter((task) => Batch.isLabelled(example, task)).length > 1)
-    return isJoint ? [tasks] : tasks.map((task) => [task])
+  return corpora.flatMap(({ tasks, examples, masks }) => {
+    const labelled = tasks.filter((task) => !Object.hasOwn(masks, task))
+    const isJoint = examples.some((example) => labelled.filter((task) => Batch.isLabelled(example, task)).length > 1)
+    const alone = (isJoint ? Object.keys(masks) : tasks).map((task) => [task])
+    return isJoint ? [labelled, ...alone] : alone
   })
 }
 
@@ -140,11 +147,18 @@ export const longest = (pools: ReadonlyArray<Pool>): number =>
     0,
   )
 
-/** Every corpus with how many of its examples the course draws in so many updates, repeats counted. */
+/**
+ * Every corpus with how many of its examples the course draws in so many updates, repeats counted. Those in which tokens are
+ * hidden are new each time, and not among them.
+ */
 export const drawnFrom = (corpora: ReadonlyArray<Batch.Corpus>, course: Course.Course, updates: number) => {
   const draws = Course.examples(course, updates)
-  return corpora.map(({ tasks, examples }) => ({
-    examples: examples.filter((example) => tasks.some((task) => Batch.isLabelled(example, task))),
-    draws: Math.round(course.pools.reduce((sum, { task }, at) => sum + (tasks.includes(task) ? draws[at]! : 0), 0)),
-  }))
+  return corpora.map(({ tasks, examples, masks }) => {
+    const kept = tasks.filter((task) => !Object.hasOwn(masks, task))
+    const drawn = course.pools.reduce((sum, { task }, at) => sum + (kept.includes(task) ? draws[at]! : 0), 0)
+    return {
+      examples: examples.filter((example) => kept.some((task) => Batch.isLabelled(example, task))),
+      draws: Math.round(drawn),
+    }
+  })
 }

@@ -7,7 +7,7 @@ import type { TaskScores } from "../Scores.ts"
 /** What an evaluation said of one task. */
 export const Scored = Schema.Struct({
   task: Schema.String,
-  head: Schema.Literals(["classification", "tokenClassification"]),
+  head: Schema.Literals(["classification", "tokenClassification", "maskedTokens"]),
   metrics: Schema.Record(Schema.String, Schema.Number),
 })
 export type Scored = typeof Scored.Type
@@ -15,13 +15,16 @@ export type Scored = typeof Scored.Type
 export const of = ({ task, head, metrics }: TaskScores): Scored => ({ task, head, metrics })
 
 /** What is looked at unless a metric is named. */
-const usual = { classification: "macroF1", tokenClassification: "entityF1" } as const satisfies Record<
-  Scored["head"],
-  string
->
+const usual = {
+  classification: "macroF1",
+  tokenClassification: "entityF1",
+  maskedTokens: "loss",
+} as const satisfies Record<Scored["head"], string>
+
+const lowerIsBetter = new Set(["loss", "perplexity"])
 
 /**
- * The task's score: higher is better, so a loss counts negative.
+ * The task's score: higher is better, so a loss or a perplexity counts negative.
  *
  * Fails on a metric that evaluation does not report.
  *
@@ -43,7 +46,7 @@ export const score = (
       }),
     )
   }
-  return Effect.succeed(name === "loss" ? -metrics[name]! : metrics[name]!)
+  return Effect.succeed(lowerIsBetter.has(name) ? -metrics[name]! : metrics[name]!)
 }
 
 /** Mean of the tasks' scores; NaN where one of them is, or where there is no task. */

@@ -8,6 +8,7 @@ import * as Seed from "@thaw/core/Seed"
 import * as Step from "@thaw/core/Step"
 import * as Adapters from "@thaw/models/Adapters"
 import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Head from "@thaw/models/Head"
 import * as TrainingModel from "@thaw/models/TrainingModel"
 import { Sessions } from "@thaw/onnx/Session"
 import * as Tensor from "@thaw/onnx/Tensor"
@@ -83,7 +84,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     settings: inputs,
     world: {
       tasks: tasks.toSorted(),
-      classes: Object.fromEntries(tasks.map((task) => [task, heads[task]!.labels.length])),
+      classes: Object.fromEntries(tasks.map((task) => [task, Head.classes(heads[task]!, config.dimensions)])),
       perEpoch,
       total,
       seed,
@@ -126,7 +127,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     model,
     dimensions: config.dimensions,
     padId,
-    corpora: Pools.drawnFrom(corpora, course, total),
+    corpora: Pools.drawnFrom(corpora, course, total).filter(({ examples }) => examples.length > 0),
     cache: inputs.cache,
     folders: { cache, scratch },
     label,
@@ -138,8 +139,12 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     model,
     settings: inputs,
     sets: Pools.sets(corpora, inputs),
-    lengths: { batch: Memory.rowsOf(inputs, longest), tokens: longest },
-    kept: boundary.report?.cached === true,
+    lengths: {
+      batch: Memory.rowsOf(inputs, longest),
+      tokens: longest,
+      masked: Memory.maskedShare(Object.values(only(heads, tasks))),
+    },
+    kept: boundary.report?.cached === true && corpora.every(({ masks }) => Object.keys(masks).length === 0),
   })
   yield* emit({
     _tag: "phaseStarted",

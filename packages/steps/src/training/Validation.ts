@@ -13,6 +13,7 @@ import type { SessionFailed } from "@thaw/onnx/Errors"
 import type { Device } from "@thaw/onnx/Session"
 import { Effect } from "effect"
 import type { Scope } from "effect"
+import * as HiddenTokens from "../HiddenTokens.ts"
 import * as Inference from "../Inference.ts"
 import * as BoundaryRows from "./BoundaryRows.ts"
 import * as Updates from "./Updates.ts"
@@ -41,7 +42,8 @@ export const open = Effect.fnUntraced(function* ({
 }: Options): Effect.fn.Return<Inference.Answering, SessionFailed, Scope.Scope> {
   const { config, heads } = checkpoint
   const budget = Math.min(budgetBytes, mostBytes)
-  if (frozen === undefined || frozen === Group.embeddings || budget === 0) {
+  const cuts = frozen !== undefined && frozen !== Group.embeddings && budget > 0
+  if (!cuts || InferenceModel.answering(heads).length === 0) {
     return yield* Inference.open(device, checkpoint, padId)
   }
   const groups = Group.ofEncoder(config.dimensions.blocks)
@@ -74,5 +76,6 @@ export const open = Effect.fnUntraced(function* ({
         return { feeds, resident }
       })
     })
-  return { session, inputs, resident: residentOf(above), heads, padId, below: take }
+  const guessing = yield* HiddenTokens.open(device, checkpoint, padId)
+  return { ...guessing, session, inputs, resident: residentOf(above), below: take }
 })
