@@ -61,6 +61,15 @@ describe("pre-training on hidden tokens", () => {
     expect(undisturbed.hashes.trained).toBe(hashes.trained)
   })
 
+  it("draws no example without a token to hide", async () => {
+    const rows = Corpus.rows(24, "text", "e").map((row, at) => (at % 2 === 0 ? { ...row, text: " " } : row))
+    const { train, validation } = Corpus.parts({ train: rows, heldOut: Corpus.rows(9, "text", "f") })
+    const tasks = { gaps: { head: Head.maskedTokens(), train, validation } }
+    const { values } = await world.run({ trained: Corpus.trained({ encoder: Corpus.encoder(train), tasks, batch: 1 }) })
+    // One example a batch and twelve with words: twelve updates an epoch.
+    expect(History.entries(values.trained.training.history)[0]!.updates).toBe(24)
+  })
+
   it("with frozen embeddings trains the head over a table of words that stays as it is", async () => {
     const encoder = Corpus.encoder()
     const trained = Corpus.trained({ encoder, tasks: gaps, freeze: Freeze.belowBlock(1) })

@@ -60,9 +60,9 @@ export const isLabelled = (example: EncodedExample, task: string): boolean =>
     ? example.isLabelled(task)
     : [example.classes, example.tags, example.masked ?? {}].some((labels) => Object.hasOwn(labels, task))
 
-/** Whether a task may be drawn from the example: one that hides tokens takes any. */
+/** Whether a task may be drawn from the example: one that hides tokens takes any with a token to hide. */
 export const isDrawable = ({ masks }: Pick<Corpus, "masks">, example: EncodedExample, task: string): boolean =>
-  Object.hasOwn(masks, task) || isLabelled(example, task)
+  Object.hasOwn(masks, task) ? example.encoding.words.some((word) => word >= 0) : isLabelled(example, task)
 
 /** Tokens of an example. */
 export const lengthOf = (example: EncodedExample): number =>

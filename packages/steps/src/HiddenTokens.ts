@@ -1,7 +1,7 @@
 /**
  * How well heads for hidden tokens do on held-out examples: what is hidden is the same at every evaluation.
  *
- * An example's figures do not depend on its company, and only two numbers a token leave the graph, see `MaskedScores`.
+ * Only two numbers a token leave the graph, see `MaskedScores`.
  */
 import type * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Head from "@thaw/models/Head"
