@@ -20,6 +20,8 @@ const rows = Corpus.rows(60, "text", "r").map(({ text, labels }, at) =>
 
 beforeAll(async () => {
   writeFileSync(path.join(folder, "support.csv"), ["text,topic,mood,customer,day", ...rows].join("\n"))
+  const sentences = Corpus.rows(120, "text", "b").map(({ text }) => `The story: ${text}.`)
+  writeFileSync(path.join(folder, "books.txt"), sentences.join("\n"))
   const { folders } = await world.run({ encoder: Corpus.encoder() })
   cpSync(folders.encoder, path.join(folder, "encoder"), { recursive: true })
   cpSync(path.join(import.meta.dirname, "../fixtures/masked"), path.join(folder, "bert"), { recursive: true })
