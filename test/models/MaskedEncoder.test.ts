@@ -108,6 +108,20 @@ describe("the masked-token head", () => {
     )
   })
 
+  it("of a family whose heads are not read is a sentence", async () => {
+    const at = changed("electra", (tensors) => {
+      for (const [name, tensor] of Object.entries(tensors)) tensors[name.replace(/^bert\./u, "electra.")] = tensor
+    })
+    const config = path.join(at, "config.json")
+    const told = JSON.parse(readFileSync(config, "utf8")) as Record<string, unknown>
+    writeFileSync(config, JSON.stringify({ ...told, model_type: "electra", embedding_size: told["hidden_size"] }))
+    const error = await Effect.runPromise(Effect.flip(read(at)))
+    expect(error.message).toBe(
+      "./encoder/model.safetensors: expected an encoder of a family whose masked-token head is known: " +
+        '"bert", "distilbert", got "electra".',
+    )
+  })
+
   it("of another size is a sentence", async () => {
     const odd = changed("odd", (tensors) => {
       tensors["cls.predictions.bias"] = Tensor.full("float32", [7], 0)

@@ -6,6 +6,7 @@
  * logits = LayerNorm(act(h · Wᵀ + b)) · Eᵀ + c      h the masked token's vector, E the table of words unless stored apart
  * ```
  */
+import * as Problem from "@thaw/core/Problem"
 import type { SafetensorsBroken } from "@thaw/onnx/Errors"
 import * as Extent from "@thaw/onnx/Extent"
 import * as Graph from "@thaw/onnx/Graph"
@@ -89,6 +90,12 @@ const forms: { readonly [T in Family["modelType"]]: Form } = {
   roberta: lmHead,
   "xlm-roberta": lmHead,
 }
+
+/**
+ * Families whose heads are read to fill gaps in texts. Tokens of byte-level BPE and of Unigram say by a mark where a word
+ * begins, so that whoever fills a gap cannot take them for words.
+ */
+const filling: ReadonlyArray<Family["modelType"]> = ["bert", "distilbert"]
 
 /** The head's maps; the decoder's weight is the table of words where it is tied. */
 export interface MaskedHead {
@@ -187,7 +194,8 @@ export const make = (config: EncoderConfig.EncoderConfig, weights: Weights): Mas
 }
 
 /**
- * The head's tensors of an encoder's file. Fails with `EncoderInvalid` where the file has no such head.
+ * The head's tensors of an encoder's file. Fails with `EncoderInvalid` where the file has no such head, or one that
+ * fills no gaps.
  *
  * @param words the table of words, for a decoder that is tied to it and so not stored
  * @param where how messages name the file
@@ -198,7 +206,16 @@ export const read = Effect.fnUntraced(function* (
   words: Tensor.Tensor,
   where: string,
 ): Effect.fn.Return<Safetensors.Tensors, EncoderInvalid | SafetensorsBroken, Scope.Scope> {
-  const own = forms[config.family.modelType]
+  const { modelType } = config.family
+  if (!filling.includes(modelType)) {
+    return yield* new EncoderInvalid({
+      where,
+      expected: `an encoder of a family whose masked-token head is known: ${Problem.list(filling)}`,
+      got: JSON.stringify(modelType),
+      advice: "",
+    })
+  }
+  const own = forms[modelType]
   const reader = yield* Safetensors.open(path)
   const spellings = (name: string): ReadonlyArray<string> => {
     if (name === `${own.decoder}.bias`) return own.bias
