@@ -82,7 +82,8 @@ export interface Tasks {
   readonly kept?: ReadonlyArray<string>
 }
 
-const namesOf = ({ labels, tags, labelSets = [], scores = [] }: Tasks): ReadonlyArray<string> => [
+/** Names of all tasks; what is kept is none. */
+export const namesOf = ({ labels, tags, labelSets = [], scores = [] }: Tasks): ReadonlyArray<string> => [
   ...labels,
   ...tags,
   ...labelSets,

@@ -71,8 +71,6 @@ export const classes = (
 /** A head as part of a network. */
 export interface Network {
   readonly parameters: ReadonlyArray<Parameter>
-  /** Parameters of the encoder that the head computes with, too. */
-  readonly shared: ReadonlyArray<Parameter>
   /** What of the encoder's vectors the head takes. */
   readonly reads: Pooling.Reading
   /**
@@ -115,7 +113,6 @@ const classifier = (
   const units = reads === "tokens" ? ["batch", "tokens"] : ["batch"]
   return {
     parameters,
-    shared: [],
     reads,
     logits,
     loss: (weights, vectors, { input, ...options }, drop) =>
@@ -130,7 +127,6 @@ const masked = (group: Group.Group, config: EncoderConfig): Network => {
   const units = ["masked"]
   return {
     parameters: MaskedHead.ownParameters(head),
-    shared: [head.decoder.weight],
     reads: "tokens",
     logits,
     loss: (weights, vectors, { input, ...options }) => {

@@ -154,13 +154,13 @@ const forward = ({ settings, network, above, crossing }: Parts, tasks: ReadonlyA
   let total: Value.Value | undefined
   for (const [task, head] of headsOf) {
     headParameters.push(...head.parameters)
-    const asked: Head.Asked = {
+    const given: Head.Asked = {
       input: (name, dtype, shape) => Value.input(`${name}.${task}`, dtype, shape),
       smoothing: settings.labelSmoothing?.[task],
       classWeights: settings.classWeights?.[task],
       units: units(task),
     }
-    const loss = head.loss(weights, read(task, head.reads), asked, drop)
+    const loss = head.loss(weights, read(task, head.reads), given, drop)
     losses[task] = loss
     const weighted = Op.Mul(loss, Value.input(weight(task), "float32", []))
     total = total === undefined ? weighted : Op.Add(total, weighted)

@@ -34,8 +34,7 @@ export const loss = Step.make({
   run: Effect.fnUntraced(function* ({ checkpoint, examples, task, name }) {
     const { label, scratch } = yield* Step.StepRun
     const told = Dataset.tasksOf(examples)
-    const { labels, tags, labelSets = [], scores = [] } = told
-    if ([...labels, ...tags, ...labelSets, ...scores].includes(name)) {
+    if (Dataset.namesOf(told).includes(name)) {
       return yield* new InvalidData({
         where: `${label}, name`,
         expected: "a name that no task has yet",
@@ -66,7 +65,7 @@ export const loss = Step.make({
     // The rows are those of training examples, with a score more.
     return Dataset.fromRows(scored(examples, name, losses), {
       ...told,
-      scores: [...scores, name],
+      scores: [...(told.scores ?? []), name],
     }) as Dataset.TrainExamples
   }, Effect.scoped),
 })

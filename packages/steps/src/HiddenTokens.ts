@@ -37,11 +37,11 @@ export const open = Effect.fnUntraced(function* (
   const sessions: Record<string, Guesses> = {}
   for (const [task, head] of Object.entries(heads)) {
     if (Head.isLabelled(head)) continue
-    const { graph, parameters } = MaskedScores.make(config, head, task, Parameter.inputs())
+    const model = MaskedScores.make(config, head, task, Parameter.inputs())
     sessions[task] = {
-      session: yield* device.session(graph),
-      accepted: (feeds) => Updates.accepted(feeds, graph),
-      resident: Updates.accepted(Object.fromEntries(parameters.map(({ name }) => [name, name])), graph),
+      session: yield* device.session(model.graph),
+      accepted: (feeds) => Updates.accepted(feeds, model.graph),
+      resident: Updates.weightsOf(model),
     }
   }
   return { sessions, heads, padId }

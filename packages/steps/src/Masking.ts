@@ -54,9 +54,9 @@ export const make = Effect.fnUntraced(function* (
     const tokens = units.reduce((sum, { length }) => sum + length, 0)
     const wanted = Math.max(1, Math.round(rate * tokens))
     const places: Array<number> = []
-    for (const places_ of shuffle(units)) {
+    for (const together of shuffle(units)) {
       // The first may be longer than what is wanted: a word is hidden whole or not at all.
-      if (places.length === 0 || places.length + places_.length <= wanted) places.push(...places_)
+      if (places.length === 0 || places.length + together.length <= wanted) places.push(...together)
       if (places.length >= wanted) break
     }
     places.sort((a, b) => a - b)

@@ -19,8 +19,7 @@ export const reader = (
   dataset: Dataset.Dataset,
   tasks: ReadonlyArray<string>,
 ): ((row: Dataset.Example) => string | undefined) => {
-  const { labels, tags, labelSets = [], scores = [] } = Dataset.tasksOf(dataset)
-  const columns = new Set([...labels, ...tags, ...labelSets, ...scores])
+  const columns = new Set(Dataset.namesOf(Dataset.tasksOf(dataset)))
   const unlabelled = tasks.find((task) => !columns.has(task))
   return (row) =>
     tasks.find((task) =>

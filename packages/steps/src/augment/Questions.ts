@@ -83,15 +83,14 @@ const each = <A, B, E, R>(record: Readonly<Record<string, A>>, make: (value: A) 
 
 type Mask = Extract<Question, { readonly _tag: "Mask" }>
 
-const maskToken = "[MASK]"
-
 const openMasked = Effect.fnUntraced(function* (model: MaskedEncoder.MaskedEncoder) {
   const { scratch } = yield* Step.StepRun
   const { encoder } = model
   const tokenizer = yield* Checkpoint.tokenizer(encoder)
   const limit = { maxTokens: Checkpoint.maxTokens(encoder, tokenizer) }
   const tokens = Array.from({ length: tokenizer.vocabularySize }, (_, id) => tokenizer.tokenOf(id) ?? "")
-  const maskId = tokens.indexOf(maskToken)
+  const { maskId } = tokenizer
+  const maskToken = maskId === undefined ? "" : tokens[maskId]!
   // Whole words of letters: pieces of words, marks and special tokens begin with something else.
   const words = tokens.flatMap((token, id) => (/^\p{L}[\p{L}\p{M}]*$/u.test(token) ? [id] : []))
 

@@ -90,8 +90,8 @@ export const examples = (
     }),
   )
 
-const requireOnce = (source: Source.Located, { labels, tags, labelSets = [], scores = [] }: Dataset.Tasks): void => {
-  const names = [...labels, ...tags, ...labelSets, ...scores]
+const requireOnce = (source: Source.Located, tasks: Dataset.Tasks): void => {
+  const names = Dataset.namesOf(tasks)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice === undefined) return
   throw new PipelineInvalid({

@@ -57,15 +57,21 @@ interface Passage {
   readonly text: string
 }
 
-/** What follows an end of a sentence. */
-const sentenceEnd = /(?<=[.!?]["'”’)\]]*)\s+(?=["'“‘([]*[\p{Lu}\p{N}])/u
+/** The last word of a sentence, and what may be the first of another. */
+const [ends, begins] = [/[.!?]["'”’)\]]*$/u, /^["'“‘([]*[\p{Lu}\p{N}]/u]
+
+/** Words and the line that the first of them is in. */
+interface Words {
+  readonly line: number
+  readonly words: Array<string>
+}
 
 /** Takes lines and gives passages. */
 class Packer {
   private readonly most: number
-  /** Words of a sentence whose end has not been seen, and the line it starts in. */
-  private open: { line: number; text: string } | undefined
-  private passage: { line: number; words: Array<string> } | undefined
+  /** A sentence whose end has not been seen. */
+  private sentence: Words | undefined
+  private passage: Words | undefined
 
   constructor(most: number) {
     this.most = most
@@ -73,15 +79,15 @@ class Packer {
 
   *add(lines: ReadonlyArray<SourceText.Line>): Generator<Passage, void, void> {
     for (const { line, text: written } of lines) {
-      const cleaned = written.replace(/\s+/gu, " ").trim()
-      if (cleaned === "") {
-        yield* this.close()
-        continue
+      const words = written.split(/\s+/u).filter((word) => word !== "")
+      // The end of a paragraph is the end of a sentence.
+      if (words.length === 0) yield* this.close()
+      for (const word of words) {
+        const before = this.sentence?.words.at(-1)
+        if (before !== undefined && ends.test(before) && begins.test(word)) yield* this.close()
+        this.sentence ??= { line, words: [] }
+        this.sentence.words.push(word)
       }
-      const sentences = `${this.open === undefined ? "" : `${this.open.text} `}${cleaned}`.split(sentenceEnd)
-      const from = this.open?.line ?? line
-      this.open = { line: sentences.length === 1 ? from : line, text: sentences.pop()! }
-      for (const [at, sentence] of sentences.entries()) yield* this.put(at === 0 ? from : line, sentence)
     }
   }
 
@@ -90,20 +96,16 @@ class Packer {
     yield* this.flush()
   }
 
-  /** The end of a paragraph is the end of a sentence. */
+  /** The sentence goes into the passage, or into others where it is longer. */
   private *close(): Generator<Passage, void, void> {
-    const last = this.open
-    this.open = undefined
-    if (last !== undefined) yield* this.put(last.line, last.text)
-  }
-
-  private *put(line: number, sentence: string): Generator<Passage, void, void> {
-    const words = sentence.split(" ")
+    if (this.sentence === undefined) return
+    const { line, words } = this.sentence
+    this.sentence = undefined
     if ((this.passage?.words.length ?? 0) + words.length > this.most) yield* this.flush()
-    for (let from = 0; from < words.length; from += this.most) {
-      const part = words.slice(from, from + this.most)
-      this.passage = { line: this.passage?.line ?? line, words: [...(this.passage?.words ?? []), ...part] }
-      if (from + this.most < words.length) yield* this.flush()
+    for (const word of words) {
+      if (this.passage?.words.length === this.most) yield* this.flush()
+      this.passage ??= { line, words: [] }
+      this.passage.words.push(word)
     }
   }
 

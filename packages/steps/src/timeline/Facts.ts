@@ -22,8 +22,7 @@ export interface Facts {
 }
 
 export const of = (dataset: Dataset.Dataset): Facts => {
-  const { labels, tags, labelSets = [], scores = [] } = Dataset.tasksOf(dataset)
-  const tasks = [...labels, ...tags, ...labelSets, ...scores]
+  const tasks = Dataset.namesOf(Dataset.tasksOf(dataset))
   const counts = tasks.map(() => tasks.map(() => 0))
   const different = tasks.map(() => new Set<string>())
   const lengths = tasks.map((): Array<number> => [])

@@ -61,8 +61,8 @@ const poolOf = Effect.fnUntraced(function* (
       advice: "",
     })
   }
-  const hasClasses = examples.every(({ classes }) => Object.hasOwn(classes, task))
-  if (!hasClasses && Sampling.ofTask(told.classes, task) !== undefined) {
+  const isBalanced = Sampling.ofTask(told.classes, task) !== undefined
+  if (isBalanced && !examples.every(({ classes }) => Object.hasOwn(classes, task))) {
     return yield* new InvalidData({
       where: `${where}, classes`,
       expected: "a classification task, whose examples have one class each",
@@ -85,9 +85,7 @@ const poolOf = Effect.fnUntraced(function* (
     ...(told.tokenBudget === undefined
       ? {}
       : { lengths: Int32Array.from({ length: size }, (_, row) => tokensOf(row).length) }),
-    ...(Sampling.ofTask(told.classes, task) === undefined
-      ? {}
-      : { classes: Int32Array.from(examples, ({ classes }) => classes[task]!) }),
+    ...(isBalanced ? { classes: Int32Array.from(examples, ({ classes }) => classes[task]!) } : {}),
     ...(difficulty === undefined ? {} : { difficulty }),
   }
 })

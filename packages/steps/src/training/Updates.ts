@@ -4,6 +4,7 @@
  * gradients adds them up for each task.
  */
 import type * as Group from "@thaw/models/Group"
+import type { InferenceModel } from "@thaw/models/InferenceModel"
 import * as Separation from "@thaw/models/Separation"
 import * as TrainingModel from "@thaw/models/TrainingModel"
 import type { SessionFailed } from "@thaw/onnx/Errors"
@@ -88,6 +89,10 @@ export const accepted = <A>(given: Readonly<Record<string, A>>, graph: Graph): R
   const names = new Set(graph.inputs.map(({ name }) => name))
   return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)))
 }
+
+/** Weights that a graph reads, where they are resident under their own names. */
+export const weightsOf = ({ graph, parameters }: InferenceModel): Readonly<Record<string, string>> =>
+  accepted(Resident.identity(parameters.map(({ name }) => name)), graph)
 
 interface Opened<A> {
   readonly made: A

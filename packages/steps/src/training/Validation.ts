@@ -30,9 +30,6 @@ export interface Options {
 /** The most that stays on the device, whatever the budget of the cache on disk is. */
 const mostBytes = 2 ** 28
 
-const residentOf = ({ graph, parameters }: InferenceModel.InferenceModel): Readonly<Record<string, string>> =>
-  Updates.accepted(Object.fromEntries(parameters.map(({ name }) => [name, name])), graph)
-
 export const open = Effect.fnUntraced(function* ({
   device,
   checkpoint,
@@ -52,7 +49,7 @@ export const open = Effect.fnUntraced(function* ({
   const under = yield* device.session(below.graph)
   const session = yield* device.session(above.graph)
   const inputs = new Set(above.graph.inputs.map(({ name }) => name))
-  const weights = residentOf(below)
+  const weights = Updates.weightsOf(below)
   const kept = new Map<string, Readonly<Record<string, string>>>()
   let keptBytes = 0
   const take: Updates.Below = (examples, feeds) =>
@@ -77,5 +74,5 @@ export const open = Effect.fnUntraced(function* ({
       })
     })
   const guessing = yield* HiddenTokens.open(device, checkpoint, padId)
-  return { ...guessing, session, inputs, resident: residentOf(above), below: take }
+  return { ...guessing, session, inputs, resident: Updates.weightsOf(above), below: take }
 })
