@@ -163,11 +163,17 @@ describe("the command line", () => {
     ],
     [["runs", "--most", "0"], "--most: expected an integer from 1, got 0."],
     [["predict", "folder"], "thaw predict: expected --text, got nothing."],
-    [["predict", "folder", "--text", "a"], "folder: expected the folder of a trained checkpoint, got nothing there."],
-    [["predict", "triage.ts", "--text", "a"], "triage.ts: expected the folder of a trained checkpoint, got a file."],
+    [
+      ["predict", "folder", "--text", "a"],
+      "folder: expected a folder that answers: a checkpoint or an export, got nothing there.",
+    ],
+    [
+      ["predict", "triage.ts", "--text", "a"],
+      "triage.ts: expected a folder that answers: a checkpoint or an export, got a file.",
+    ],
     [
       ["predict", ".", "--text", "a"],
-      ".: expected the folder of a trained checkpoint, got a folder without config.json.",
+      ".: expected a folder that answers: a checkpoint or an export, got a folder without config.json or all-heads.onnx.",
     ],
   ])("refuses %j with 2 and one sentence", async (args, sentence) => {
     const { code, stdout, stderr } = await thaw(project(), args)

@@ -100,14 +100,16 @@ const doctor = Command.make(
 const predict = Command.make(
   "predict",
   {
-    folder: Argument.String("folder").pipe(Argument.withDescription("A trained checkpoint, as run saved it")),
+    folder: Argument.String("folder").pipe(Argument.withDescription("A checkpoint or an export, as run saved it")),
     text: Flag.String("text").pipe(Flag.withDescription("A text to answer for; may be repeated"), Flag.atLeast(1)),
     json,
   },
   load(() => import("./commands/Predict.ts")),
 ).pipe(
   Command.withShortDescription("Answer every task for a text, in one pass"),
-  Command.withDescription("Answer every task of a trained checkpoint for one or more texts, in one pass."),
+  Command.withDescription(
+    "Answer every task of a checkpoint or an exported folder for one or more texts, in one pass. tasks/<task> of an exported folder answers that task.",
+  ),
   Command.withExamples([
     {
       command: 'thaw predict .thaw/outputs/quickstart/model --text "The rain did not stop all day."',

@@ -1,14 +1,16 @@
-/** Answers for texts from an exported checkpoint folder: all tasks in one pass of the encoder. */
-import { InvalidData } from "@thaw/core/Errors"
-import * as Checkpoint from "@thaw/models/Checkpoint"
-import * as InferenceModel from "@thaw/models/InferenceModel"
+/** Answers for texts from a folder that a pipeline saved: all tasks in one pass of the encoder. */
+import { existsSync } from "node:fs"
+import * as path from "node:path"
 import * as Tokenizer from "@thaw/models/Tokenizer"
 import * as Words from "@thaw/models/Words"
-import { Sessions } from "@thaw/onnx/Session"
+import type { SessionFailed } from "@thaw/onnx/Errors"
 import { Effect } from "effect"
 import type * as Batch from "./Batch.ts"
 import * as Chunk from "./Chunk.ts"
 import * as Inference from "./Inference.ts"
+import type { Answerer } from "./predict/Answerer.ts"
+import * as FromCheckpoint from "./predict/FromCheckpoint.ts"
+import * as FromExport from "./predict/FromExport.ts"
 
 export interface Entity {
   readonly type: string
@@ -31,56 +33,60 @@ export interface Answered {
   readonly tasks: Readonly<Record<string, Answer>>
 }
 
+/** Answers every task for every text, in the order of the texts. */
+export type Predictor = (texts: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Answered>, SessionFailed>
+
 /**
- * Answers every task of the checkpoint in `folder` for every text, in order. Texts beyond the encoder's length are cut:
- * what was cut off has no entities.
+ * What answers from `folder`, which is a checkpoint's or one that `Export.huggingFace` wrote: the whole of it answers every
+ * task in one pass of the encoder, `tasks/<task>` one. It is loaded once and stays loaded while the scope is open.
  *
- * Fails when the folder holds no checkpoint, or one without heads.
+ * Texts beyond the encoder's length are cut: what was cut off has no entities. Answers of an exported folder differ from
+ * its checkpoint's by rounding.
+ *
+ * Fails when the folder is neither, has no heads, or its files do not fit each other.
  */
+export const open = Effect.fnUntraced(function* (folder: string) {
+  return yield* opened(yield* answerer(folder))
+})
+
+/** The same for some texts at once. Nothing is loaded where there are none. */
 export const texts = Effect.fnUntraced(function* (options: {
   readonly folder: string
   readonly texts: ReadonlyArray<string>
 }) {
-  const checkpoint = yield* Checkpoint.fromFolder(options.folder)
-  const tasks = InferenceModel.answering(checkpoint.heads)
-  if (tasks.length === 0) {
-    return yield* new InvalidData({
-      where: options.folder,
-      expected: "a checkpoint with heads",
-      got: Object.keys(checkpoint.heads).length === 0 ? "one without" : "one whose heads only fill gaps",
-      advice: "Train one with Train.multiTask.",
-    })
-  }
-  if (options.texts.length === 0) return []
-  const tokenizer = yield* Checkpoint.tokenizer(checkpoint)
-  const limit = { maxTokens: Checkpoint.maxTokens(checkpoint, tokenizer) }
-  const sentences = options.texts.map((text) => ({ text, words: Words.of(text) }))
-  const examples = sentences.map(({ words }, at): Batch.EncodedExample => {
-    const encoding = Tokenizer.encodeWords(
-      tokenizer,
-      words.map((word) => word.text),
-      limit,
-    )
-    return { id: String(at), encoding, classes: {}, tags: {} }
-  })
-  const device = yield* (yield* Sessions).open
-  yield* device.load((yield* Checkpoint.onDisk(checkpoint, options.folder)).weights)
-  const answering = yield* Inference.open(device, checkpoint, tokenizer.padId)
-  const scores = yield* Inference.logits(answering, examples, tasks)
-  return sentences.map(({ text, words }, at): Answered => ({
-    text,
-    tasks: Object.fromEntries(
-      tasks.map((task) => {
-        const { kind, labels } = checkpoint.heads[task]!
-        const given = scores[at]![task]!
-        return [
-          task,
-          kind === "classification" ? classified(labels, given) : entities(text, words, labels, given, examples[at]!),
-        ]
-      }),
-    ),
-  }))
+  const given = yield* answerer(options.folder)
+  return options.texts.length === 0 ? [] : yield* (yield* opened(given))(options.texts)
 }, Effect.scoped)
+
+const answerer = Effect.fnUntraced(function* (folder: string) {
+  const has = (name: string) => existsSync(path.join(folder, name))
+  if (has("all-heads.onnx")) return yield* FromExport.whole(folder)
+  // A checkpoint has no ONNX file.
+  return yield* has("onnx") ? FromExport.task(folder) : FromCheckpoint.read(folder)
+})
+
+const opened = ({ heads, encoding: { tokenizer, limit }, open }: Answerer) =>
+  Effect.map(open, (answering): Predictor => {
+    const tasks = Object.keys(heads)
+    return Effect.fnUntraced(function* (given) {
+      const sentences = given.map((text) => ({ text, words: Words.of(text) }))
+      const examples = sentences.map(({ words }, at): Batch.EncodedExample => {
+        const spelled = words.map((word) => word.text)
+        return { id: String(at), encoding: Tokenizer.encodeWords(tokenizer, spelled, limit), classes: {}, tags: {} }
+      })
+      const scores = yield* Inference.logits(answering, examples, tasks)
+      return sentences.map(({ text, words }, at): Answered => {
+        const answer = (task: string): Answer => {
+          const { kind, labels } = heads[task]!
+          const logits = scores[at]![task]!
+          return kind === "classification"
+            ? classified(labels, logits)
+            : entities(text, words, labels, logits, examples[at]!)
+        }
+        return { text, tasks: Object.fromEntries(tasks.map((task) => [task, answer(task)])) }
+      })
+    })
+  })
 
 const classified = (labels: ReadonlyArray<string>, scores: Float32Array): Answer => ({
   _tag: "classification",

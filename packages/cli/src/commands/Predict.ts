@@ -32,15 +32,22 @@ export const handle = Effect.fnUntraced(function* ({ folder, text, json }: Given
 /** The argument, before anything is loaded for it. */
 const check = (folder: string): Effect.Effect<void, ArgumentsInvalid> => {
   const refused = (got: string, advice: string) =>
-    Effect.fail(new ArgumentsInvalid({ where: folder, expected: "the folder of a trained checkpoint", got, advice }))
+    Effect.fail(
+      new ArgumentsInvalid({
+        where: folder,
+        expected: "a folder that answers: a checkpoint or an export",
+        got,
+        advice,
+      }),
+    )
   const entry = statSync(folder, { throwIfNoEntry: false })
   if (entry === undefined) {
     const near = Problem.nearest(path.basename(folder), siblings(path.resolve(folder, "..")))
     return refused("nothing there", near.length > 0 ? `Did you mean ${Problem.list(near)}?` : savedBy)
   }
   if (!entry.isDirectory()) return refused("a file", savedBy)
-  if (existsSync(path.join(folder, "config.json"))) return Effect.void
-  return refused("a folder without config.json", savedBy)
+  if (["config.json", "all-heads.onnx"].some((name) => existsSync(path.join(folder, name)))) return Effect.void
+  return refused("a folder without config.json or all-heads.onnx", savedBy)
 }
 
 const savedBy = "thaw run says where it saved one."

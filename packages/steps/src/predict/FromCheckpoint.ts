@@ -1,0 +1,32 @@
+/** Answers from a checkpoint folder: the graph is made anew and takes the folder's weights. */
+import { InvalidData } from "@thaw/core/Errors"
+import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as InferenceModel from "@thaw/models/InferenceModel"
+import { Sessions } from "@thaw/onnx/Session"
+import { Effect } from "effect"
+import * as Inference from "../Inference.ts"
+import type { Answerer } from "./Answerer.ts"
+
+/** Fails when the folder holds no checkpoint, or one without heads. */
+export const read = Effect.fnUntraced(function* (folder: string) {
+  const checkpoint = yield* Checkpoint.fromFolder(folder)
+  const tasks = InferenceModel.answering(checkpoint.heads)
+  if (tasks.length === 0) {
+    return yield* new InvalidData({
+      where: folder,
+      expected: "a checkpoint with heads",
+      got: Object.keys(checkpoint.heads).length === 0 ? "one without" : "one whose heads only fill gaps",
+      advice: "Train one with Train.multiTask.",
+    })
+  }
+  const tokenizer = yield* Checkpoint.tokenizer(checkpoint)
+  return {
+    heads: Object.fromEntries(tasks.map((task) => [task, checkpoint.heads[task]!])),
+    encoding: { tokenizer, limit: { maxTokens: Checkpoint.maxTokens(checkpoint, tokenizer) } },
+    open: Effect.gen(function* () {
+      const device = yield* (yield* Sessions).open
+      yield* device.load((yield* Checkpoint.onDisk(checkpoint, folder)).weights)
+      return yield* Inference.open(device, checkpoint, tokenizer.padId)
+    }),
+  } satisfies Answerer
+})
