@@ -59,6 +59,16 @@ const ints = (dtype: "int32" | "int64", shape: Shape.Shape, numbers: ReadonlyArr
   symbolic: shape,
 })
 
+/** Bytes of both signs, or none of them negative. */
+const bytes =
+  (dtype: "int8" | "uint8") =>
+  (shape: Shape.Shape, salt = 0): Argument => {
+    const count = Tensor.elements(numeric(shape))
+    const [from, to] = dtype === "int8" ? [-128, 127] : [0, 255]
+    const numbers = spread(count, from, to, salt).map(Math.round)
+    return { tensor: Tensor.from(dtype, numeric(shape), numbers), symbolic: shape }
+  }
+
 /** True at every second and every fifth place. */
 const truth = (shape: Shape.Shape, salt = 0): Argument => {
   const numbers = Array.from(
@@ -189,6 +199,11 @@ export const cases: Record<OperatorName, ReadonlyArray<Case>> = {
     one("a scalar", double([1]), () => Op.ConstantOfShape([], "float32", 3)),
   ],
   Div: binary(Op.Div, double),
+  DynamicQuantizeLinear: [
+    one("of a matrix", single(["batch", "tokens"]), (x) => Op.DynamicQuantizeLinear(x).y),
+    one("scale of a stack", single(["batch", 2, "tokens"]), (x) => Op.DynamicQuantizeLinear(x).yScale),
+    one("zero point of a vector", single(["hidden"]), (x) => Op.DynamicQuantizeLinear(x).yZeroPoint),
+  ],
   Equal: binary((x, y) => Op.Equal(Op.Cast(x, "int32"), Op.Cast(y, "int32")), double),
   Erf: unary(Op.Erf, single),
   Exp: unary(Op.Exp, double),
@@ -270,6 +285,20 @@ export const cases: Record<OperatorName, ReadonlyArray<Case>> = {
   Log: unary(Op.Log, positive),
   LogSoftmax: softmax(Op.LogSoftmax),
   MatMul: matrixProducts(Op.MatMul),
+  MatMulInteger: [
+    two("of matrices", [bytes("uint8")(["batch", 3]), bytes("int8")([3, 4], 1)], Op.MatMulInteger),
+    two("of unsigned matrices", [bytes("uint8")(["tokens", 4]), bytes("uint8")([4, 2], 1)], Op.MatMulInteger),
+    three(
+      "with a zero point",
+      [bytes("uint8")(["batch", "hidden"]), bytes("int8")(["hidden", 2], 1), bytes("uint8")([], 2)],
+      Op.MatMulInteger,
+    ),
+    three(
+      "with a zero point for each column",
+      [bytes("uint8")([2, 3]), bytes("int8")([3, 4], 1), bytes("int8")([4], 2)],
+      (a, b, zero) => Op.MatMulInteger(a, b, undefined, zero),
+    ),
+  ],
   Max: binary(Op.Max, double),
   Min: binary(Op.Min, double),
   Mul: [...binary(Op.Mul, double), one("of a value by itself", double(["batch"]), (x) => Op.Mul(x, x))],

@@ -6,6 +6,7 @@ import { elementwise } from "./rules/Elementwise.ts"
 import { indexing } from "./rules/Indexing.ts"
 import { matrices } from "./rules/Matrix.ts"
 import { normalisation } from "./rules/Normalisation.ts"
+import { quantisation } from "./rules/Quantisation.ts"
 import { reductions } from "./rules/Reduction.ts"
 import { shaping } from "./rules/Shaping.ts"
 
@@ -17,4 +18,5 @@ export const rules = {
   ...normalisation,
   ...shaping,
   ...indexing,
+  ...quantisation,
 } as const satisfies { readonly [N in OperatorName]: Rule<N> }

@@ -80,7 +80,7 @@ export const work = (graph: Graph, lengths: Lengths): number => {
   }, 0)
 }
 
-const products: ReadonlySet<OperatorName> = new Set(["MatMul", "Gemm", "FusedMatMul"])
+const products: ReadonlySet<OperatorName> = new Set(["MatMul", "Gemm", "FusedMatMul", "MatMulInteger"])
 
 /** A product with a vector of ones is how a column sum is written, and no product of the network. */
 export const isProduct = ({ operator, outputs }: GraphNode): boolean => {

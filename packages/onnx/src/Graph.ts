@@ -40,7 +40,7 @@ export interface GraphNode {
   readonly inputs: ReadonlyArray<string>
   /** All attributes, defaults filled in. */
   readonly attributes: Readonly<Record<string, AttributeValue>>
-  /** A further output that nothing uses is named `""`, so that the runtime can leave it out. */
+  /** An optional output that nothing uses is named `""`, so that the runtime can leave it out. */
   readonly outputs: ReadonlyArray<Named>
 }
 

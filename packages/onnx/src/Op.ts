@@ -68,6 +68,15 @@ export const FusedMatMul = (a: V, b: V, options: Options<"FusedMatMul"> = {}): V
 export const Gemm = (a: V, b: V, c?: V, options: Options<"Gemm"> = {}): V => apply("Gemm", [a, b, c], options)[0]
 export const MatMul = (a: V, b: V): V => apply("MatMul", [a, b], {})[0]
 
+// Products of small integers
+
+export const DynamicQuantizeLinear = (x: V) => {
+  const [y, yScale, yZeroPoint] = apply("DynamicQuantizeLinear", [x], {})
+  return { y, yScale, yZeroPoint }
+}
+export const MatMulInteger = (a: V, b: V, aZeroPoint?: V, bZeroPoint?: V): V =>
+  apply("MatMulInteger", [a, b, aZeroPoint, bZeroPoint], {})[0]
+
 // Reductions
 
 /** Without `axes` all axes are reduced. `keepdims` is 1 unless said otherwise. */

@@ -36,7 +36,7 @@ export interface Operator<
   readonly domain: Domain
   /** The operator-set version this row follows: the newest that changed the operator, up to the one graphs declare. */
   readonly since: number
-  /** Names as in ONNX's operator documentation. */
+  /** Names as in ONNX's operator documentation; an output whose name ends in `?` need not be computed. */
   readonly inputs: Inputs
   readonly outputs: Outputs
   readonly attributes: Kinds

@@ -6,6 +6,7 @@ import { elementwise } from "./operators/Elementwise.ts"
 import { indexing } from "./operators/Indexing.ts"
 import { matrices } from "./operators/Matrix.ts"
 import { normalisation } from "./operators/Normalisation.ts"
+import { quantisation } from "./operators/Quantisation.ts"
 import { reductions } from "./operators/Reduction.ts"
 import { shaping } from "./operators/Shaping.ts"
 
@@ -17,6 +18,7 @@ export const operators = {
   ...normalisation,
   ...shaping,
   ...indexing,
+  ...quantisation,
 } as const
 
 export type Operators = typeof operators

@@ -45,7 +45,7 @@ export const lora = Step.make({
 
 const folders = Step.make({
   name: "Export.huggingFace",
-  version: "1",
+  version: "2",
   input: {
     trained: Checkpoint.Checkpoint,
     /** `test`, or nothing. */

@@ -59,7 +59,8 @@ const scores: Scores.Scores = {
 
 describe("an exported folder", () => {
   it("has a folder for the encoder, one for each task, a file with all heads, and a card", async () => {
-    const own = ["config.json", "model.safetensors", "onnx/model.onnx", "tokenizer.json", "tokenizer_config.json"]
+    const onnx = ["onnx/model.onnx", "onnx/model_quantized.onnx"]
+    const own = ["config.json", "model.safetensors", ...onnx, "tokenizer.json", "tokenizer_config.json"]
     const sentences = [
       "1_Pooling/config.json",
       "config_sentence_transformers.json",
@@ -70,6 +71,7 @@ describe("an exported folder", () => {
       [
         "README.md",
         "all-heads.onnx",
+        "all-heads_quantized.onnx",
         "heads.json",
         ...[...own, ...sentences].map((name) => `encoder/${name}`),
         ...["entities", "topic"].flatMap((task) => own.map((name) => `tasks/${task}/${name}`)),
@@ -226,9 +228,14 @@ describe("a head that transformers has no class for", () => {
         .filter((name) => name.startsWith("tasks/mood/"))
         .sort(),
     ).toEqual(
-      ["README.md", "config.json", "onnx/model.onnx", "tokenizer.json", "tokenizer_config.json"].map(
-        (name) => `tasks/mood/${name}`,
-      ),
+      [
+        "README.md",
+        "config.json",
+        "onnx/model.onnx",
+        "onnx/model_quantized.onnx",
+        "tokenizer.json",
+        "tokenizer_config.json",
+      ].map((name) => `tasks/mood/${name}`),
     )
     expect(text(files["tasks/mood/README.md"])).toBe(
       "This folder is for transformers.js and onnxruntime only: transformers (Python) has no class for a head over the mean of a Bert encoder's vectors, so there is no model.safetensors.\n",

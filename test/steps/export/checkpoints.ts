@@ -64,6 +64,8 @@ export interface Choices {
   /** More fields of `config.json`. */
   readonly config?: object
   readonly tokenizerConfig?: string
+  /** Standard deviation of the weights. */
+  readonly deviation?: number
 }
 
 /** The golden config of the family with other fields. */
@@ -81,7 +83,7 @@ export const make = (family: FamilyName, given: Choices = {}): Checkpoint.Checkp
     const { normal } = Seed.stream(Seed.make(1), name)
     const data = Float32Array.from(
       { length: Tensor.elements(shape) },
-      () => 0.2 * normal() + (initial === "ones" ? 1 : 0),
+      () => (given.deviation ?? 0.2) * normal() + (initial === "ones" ? 1 : 0),
     )
     return [name, Tensor.float32(shape, data)] as const
   })

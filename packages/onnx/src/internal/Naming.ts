@@ -1,6 +1,8 @@
 /** Gives every value of a graph its name: inputs, named initializers and outputs keep theirs, the rest get free ones. */
 import { GraphError } from "../Errors.ts"
 import type { Initializer, Named } from "../Graph.ts"
+import { operators } from "../Operators.ts"
+import type { OperatorName } from "../Operators.ts"
 import * as Type from "../Type.ts"
 import type * as Value from "../Value.ts"
 import type { Reached } from "./Reached.ts"
@@ -88,7 +90,7 @@ export const make = (
     for (const [index, { origin }] of node.outputs.entries()) {
       if (names.has(origin)) continue
       const hint = reached.hint(origin)
-      if (index > 0 && !reached.isUsed(origin)) names.set(origin, "")
+      if (isOptional(node.operator, index) && !reached.isUsed(origin)) names.set(origin, "")
       else give(origin, hint === undefined ? numbered(node.operator) : taken.has(hint) ? numbered(hint) : hint)
     }
   }
@@ -99,3 +101,6 @@ export const make = (
     of: (origin) => names.get(reached.standsFor(origin))!,
   }
 }
+
+const isOptional = (operator: OperatorName, output: number): boolean =>
+  operators[operator].outputs[output]?.endsWith("?") ?? false

@@ -25,7 +25,7 @@ export const normalisation = {
     domain: "",
     since: 17,
     inputs: ["X", "Scale", "B?"],
-    outputs: ["Y", "Mean", "InvStdDev"],
+    outputs: ["Y", "Mean?", "InvStdDev?"],
     attributes: { axis: Attribute.int(-1), epsilon: Attribute.float(1e-5) },
     infer: ([x, scale, bias], attributes, refuse) => {
       const rank = x.shape.length

@@ -9,6 +9,8 @@
  * heads.json        task → kind of head and its labels in order
  * ```
  *
+ * Beside every ONNX file lies one with 8-bit weights, `…_quantized.onnx`, which transformers.js loads with `dtype: "q8"`.
+ *
  * A head that transformers has no class for has a folder without `model.safetensors` and with a README.md that says so:
  * transformers finds no weights instead of making up random ones.
  */
@@ -18,6 +20,7 @@ import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as CheckpointFiles from "@thaw/models/CheckpointFiles"
 import { TrainingInvalid } from "@thaw/models/Errors"
 import * as InferenceModel from "@thaw/models/InferenceModel"
+import * as DynamicQuantisation from "@thaw/onnx/DynamicQuantisation"
 import * as Tensor from "@thaw/onnx/Tensor"
 import { Effect, Schema } from "effect"
 import type * as Scores from "../Scores.ts"
@@ -71,7 +74,7 @@ export const of = Effect.fnUntraced(function* (given: Checkpoint.Checkpoint, set
   }
   const { pooling, card, scores } = settings
   files.set("README.md", ModelCard.file({ config, heads, training, card, scores }))
-  files.set("all-heads.onnx", OnnxFile.allHeads(parts))
+  for (const [suffix, form] of forms) files.set(`all-heads${suffix}.onnx`, OnnxFile.allHeads(parts, form))
   files.set("heads.json", CheckpointFiles.encodeJson(CheckpointFiles.Heads, heads))
   const { hidden } = config.dimensions
   add("encoder", [
@@ -79,13 +82,13 @@ export const of = Effect.fnUntraced(function* (given: Checkpoint.Checkpoint, set
     ...tokenizing,
     ["config.json", JsonText.of(TransformersConfig.encoder(config))],
     ["model.safetensors", WeightsFile.encoder(parts)],
-    ["onnx/model.onnx", OnnxFile.encoder(parts)],
+    ...forms.map(([suffix, form]) => [`onnx/model${suffix}.onnx`, OnnxFile.encoder(parts, form)] as const),
   ])
   for (const [task, head] of Object.entries(heads)) {
     add(`tasks/${task}`, [
       ...tokenizing,
       ["config.json", JsonText.of(TransformersConfig.task(config, head))],
-      ["onnx/model.onnx", OnnxFile.head(parts, task)],
+      ...forms.map(([suffix, form]) => [`onnx/model${suffix}.onnx`, OnnxFile.head(parts, task, form)] as const),
       Upstream.loads(config.family, head)
         ? ["model.safetensors", WeightsFile.task(parts, task)]
         : ["README.md", JsonText.text(`${onlyOnnx(checkpoint, task)}\n`)],
@@ -93,6 +96,12 @@ export const of = Effect.fnUntraced(function* (given: Checkpoint.Checkpoint, set
   }
   return { files } satisfies HuggingFace
 })
+
+/** Of ONNX files, by what their names end with. */
+const forms: ReadonlyArray<readonly [string, OnnxFile.Form]> = [
+  ["", (outputs) => outputs],
+  ["_quantized", DynamicQuantisation.values],
+]
 
 /** A head that no class of transformers computes, in words. */
 const form = ({ config, heads }: Checkpoint.Checkpoint, task: string): string =>

@@ -109,6 +109,10 @@ const loading = (parts: Parts): string => {
         ["`encoder/`", "the encoder alone, for sentence-transformers and transformers.js"],
         ["`tasks/<task>/`", "encoder and one head, for transformers and transformers.js"],
         ["`all-heads.onnx`", "encoder and all heads: one pass gives `logits.<task>` of every task"],
+        [
+          "`…_quantized.onnx`",
+          'the same with 8-bit weights, for transformers.js with `dtype: "q8"`: smaller and a little less exact',
+        ],
         ["`heads.json`", "the labels of every task, in the order of its logits"],
       ],
     ),

@@ -29,24 +29,30 @@ const valuesOf = ({ config, heads, tensors }: Parts) => {
 }
 
 /** Written when asked for: a folder has a file for each head, and each of them holds all of the encoder. */
-const file = (name: string, outputs: () => Readonly<Record<string, Value>>): Artifact.Content =>
+const file = (name: string, outputs: () => Values): Artifact.Content =>
   Artifact.chunks({
     *[Symbol.iterator]() {
       yield Graph.bytes(Graph.make({ name, outputs: outputs() }))
     },
   })
 
+type Values = Readonly<Record<string, Value>>
+
+/** How values are computed: as they are, or `DynamicQuantisation.values`. */
+export type Form = (outputs: Values) => Values
+
 /** Every head as an output. */
-export const allHeads = (parts: Parts): Artifact.Content => file("all heads", () => valuesOf(parts).outputs)
+export const allHeads = (parts: Parts, form: Form): Artifact.Content =>
+  file("all heads", () => form(valuesOf(parts).outputs))
 
 /** One head. */
-export const head = (parts: Parts, task: string): Artifact.Content =>
-  file(task, () => ({
-    logits: valuesOf({ ...parts, heads: { [task]: parts.heads[task]! } }).outputs[`logits.${task}`]!,
-  }))
+export const head = (parts: Parts, task: string, form: Form): Artifact.Content =>
+  file(task, () =>
+    form({ logits: valuesOf({ ...parts, heads: { [task]: parts.heads[task]! } }).outputs[`logits.${task}`]! }),
+  )
 
 /** The encoder alone. */
-export const encoder = (parts: Parts): Artifact.Content =>
+export const encoder = (parts: Parts, form: Form): Artifact.Content =>
   file("encoder", () => {
     const { inputs, hidden } = valuesOf({ ...parts, heads: {} })
     const shape = [
@@ -54,5 +60,5 @@ export const encoder = (parts: Parts): Artifact.Content =>
       Extent.of(inputs.attentionMask, 1),
       parts.config.dimensions.hidden,
     ]
-    return { last_hidden_state: Op.Reshape(hidden, shape) }
+    return form({ last_hidden_state: Op.Reshape(hidden, shape) })
   })
