@@ -3,7 +3,7 @@
  *
  * Symmetric, so there is no zero point; numbers are rounded to the nearest, to the even one of two equally near.
  */
-import * as Tensor from "./Tensor.ts"
+import type * as Tensor from "./Tensor.ts"
 
 export interface Quantised {
   /** [rows, columns], int8 */

@@ -1,5 +1,5 @@
 /** Products of small integers in place of floating-point numbers. */
-import * as DataType from "../DataType.ts"
+import type * as DataType from "../DataType.ts"
 import * as Operator from "../Operator.ts"
 import * as Shape from "../Shape.ts"
 import * as Type from "../Type.ts"
