@@ -23,6 +23,13 @@ export class HubBroken extends Schema.TaggedError<HubBroken>()("HubBroken", Prob
   }
 }
 
+/** The hub does not take what is uploaded, or not from this account. */
+export class HubRefused extends Schema.TaggedError<HubRefused>()("HubRefused", Problem.fields) {
+  override get message(): string {
+    return Problem.sentence(this)
+  }
+}
+
 /** The cache on disk cannot be read or written. */
 export class CacheUnusable extends Schema.TaggedError<CacheUnusable>()("CacheUnusable", Problem.fields) {
   override get message(): string {

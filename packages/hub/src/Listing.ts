@@ -64,7 +64,8 @@ export const kept = Effect.fnUntraced(function* (
 
 const byPath = (entries: ReadonlyArray<Entry>): Listing => new Map(entries.map((entry) => [entry.path, entry]))
 
-const fetched = Effect.fnUntraced(function* (at: Address.Pinned) {
+/** The listing as the hub gives it. */
+export const fetched = Effect.fnUntraced(function* (at: Address.Pinned) {
   const settings = yield* Hub
   const broken = (expected: string, got: string) => new HubBroken(Address.problem(at, expected, got))
   const found = yield* Requests.ask(settings, at, "the list of its files", async (fetch) => {

@@ -8,7 +8,7 @@
  *   many clients do not return at once.
  * - No message holds a URL: those of storage hosts are signed, and their queries are secrets.
  */
-import { Data, Effect, Random, Redacted } from "effect"
+import { Data, Effect, Option, Random, Redacted, Schema } from "effect"
 import * as Address from "./Address.ts"
 import { CacheUnusable, HubBroken, HubMissing, HubUnreachable } from "./Errors.ts"
 import type { HubError } from "./Errors.ts"
@@ -19,6 +19,8 @@ export class Refused extends Data.TaggedError("Refused")<{
   readonly status: number
   /** The hub's own word for it, such as `GatedRepo`. */
   readonly code: string | undefined
+  /** What it says of it; only where something was sent. */
+  readonly said?: string | undefined
 }> {}
 
 /** What another attempt may mend. */
@@ -36,8 +38,20 @@ const mostRedirects = 10
 const mostAnswerBytes = 32 * 2 ** 20
 const mostPages = 1000
 
-const isOurs = (cause: unknown): cause is HubError | Refused | Again =>
+/** Slower than this nobody is taken to send. */
+const leastBytesPerMilli = 50
+const mostSaid = 200
+
+export const isOurs = (cause: unknown): cause is HubError | Refused | Again =>
   [HubBroken, HubMissing, HubUnreachable, CacheUnusable, Refused, Again].some((kind) => cause instanceof kind)
+
+export interface Request {
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** `GET` unless given. */
+  readonly method?: string
+  readonly body?: string | Blob | undefined
+}
 
 /**
  * One attempt. `use` reads the answer and calls `alive` at every sign of life; what it throws besides our own errors is
@@ -46,16 +60,17 @@ const isOurs = (cause: unknown): cause is HubError | Refused | Again =>
 export const once = <A>(
   settings: Settings,
   at: Address.Repository,
-  request: { readonly url: string; readonly headers?: Readonly<Record<string, string>> },
+  request: Request,
   use: (response: Response, alive: () => void) => Promise<A>,
 ): Effect.Effect<A, Again | Refused | HubError> =>
   Effect.tryPromise({
     try: async (signal) => {
       const silence = new AbortController()
-      const timer = setTimeout(() => silence.abort(), settings.idleMillis)
+      const silentMillis = settings.idleMillis + sizeBytes(request.body) / leastBytesPerMilli
+      const timer = setTimeout(() => silence.abort(), silentMillis)
       try {
         const either = AbortSignal.any([signal, silence.signal])
-        const response = await follow(settings, at, request.url, request.headers ?? {}, either)
+        const response = await follow(settings, at, request, either)
         try {
           return await use(response, () => void timer.refresh())
         } finally {
@@ -63,7 +78,7 @@ export const once = <A>(
         }
       } catch (cause) {
         if (isOurs(cause)) throw cause
-        const seconds = Math.round(settings.idleMillis / 1000)
+        const seconds = Math.round(silentMillis / 1000)
         throw new Again({ got: silence.signal.aborted ? `silence for ${seconds} s` : failure(cause) })
       } finally {
         clearTimeout(timer)
@@ -71,6 +86,9 @@ export const once = <A>(
     },
     catch: (cause) => cause as Again | Refused | HubError,
   })
+
+const sizeBytes = (body: Request["body"]): number =>
+  body === undefined ? 0 : typeof body === "string" ? body.length : body.size
 
 /** An answer that is not read holds its connection. */
 const release = (response: Response): void => {
@@ -80,8 +98,7 @@ const release = (response: Response): void => {
 const follow = async (
   settings: Settings,
   at: Address.Repository,
-  start: string,
-  headers: Readonly<Record<string, string>>,
+  { url: start, headers = {}, method = "GET", body }: Request,
   signal: AbortSignal,
 ): Promise<Response> => {
   const home = endpoint(settings)
@@ -91,11 +108,19 @@ const follow = async (
     trusted = trusted && url.origin === home.origin
     const response = await settings.fetch(url.href, {
       headers: { ...headers, ...(trusted ? authorization(settings) : {}) },
+      method,
+      ...(body === undefined ? {} : { body }),
       redirect: "manual",
       signal,
     })
-    if (![301, 302, 303, 307, 308].includes(response.status)) return accepted(response, trusted)
+    if (![301, 302, 303, 307, 308].includes(response.status)) {
+      return await accepted(settings, at, response, trusted, method !== "GET")
+    }
     release(response)
+    // By the others what was sent would be asked for instead.
+    if (method !== "GET" && ![307, 308].includes(response.status)) {
+      throw new HubBroken(Address.problem(at, "an answer to what was sent", `a redirect, ${response.status}`))
+    }
     url = redirected(at, home, url, response.headers.get("location"))
   }
   throw new HubBroken(Address.problem(at, `at most ${mostRedirects} redirects`, "more"))
@@ -114,13 +139,16 @@ const redirected = (at: Address.Repository, home: URL, from: URL, location: stri
 /** Throws `HubUnreachable`. */
 export const endpoint = (settings: Settings): URL => {
   const url = URL.parse(settings.endpoint)
-  if (url !== null && /^https?:$/.test(url.protocol)) return url
-  throw new HubUnreachable({
-    where: "HF_ENDPOINT",
-    expected: "an address that starts with https://",
-    got: JSON.stringify(settings.endpoint),
-    advice: "",
-  })
+  const invalid = (expected: string, got: string, advice = "") =>
+    new HubUnreachable({ where: "HF_ENDPOINT", expected, got, advice })
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw invalid("an address that starts with https://", JSON.stringify(settings.endpoint))
+  }
+  // It would be told in messages and kept with results.
+  if (url.username !== "" || url.password !== "") {
+    throw invalid("an address alone", "one with a user or a password in it", "HF_TOKEN says who asks.")
+  }
+  return url
 }
 
 const authorization = ({ token }: Settings): { readonly authorization?: string } => {
@@ -136,14 +164,32 @@ const authorization = ({ token }: Settings): { readonly authorization?: string }
 }
 
 /** Links to other hosts are signed for a while: what they refuse may be had by a new one. */
-const accepted = (response: Response, ofEndpoint: boolean): Response => {
+const accepted = async (
+  settings: Settings,
+  at: Address.Repository,
+  response: Response,
+  ofEndpoint: boolean,
+  sent: boolean,
+): Promise<Response> => {
   const { ok, status, headers } = response
   if (ok) return response
+  const said = sent && ofEndpoint ? await saying(settings, at, response) : undefined
   release(response)
   if (status >= 500 || status === 408 || status === 429 || (!ofEndpoint && status !== 416)) {
     throw new Again({ got: `the answer ${status}`, afterMillis: waitOf(headers) })
   }
-  throw new Refused({ status, code: headers.get("x-error-code") ?? undefined })
+  throw new Refused({ status, code: headers.get("x-error-code") ?? undefined, said })
+}
+
+const Said = Schema.fromJsonString(Schema.Struct({ error: Schema.String }))
+
+/** The hub's own sentence, without addresses and, should it repeat it, without the token. */
+const saying = async ({ token }: Settings, at: Address.Repository, response: Response): Promise<string | undefined> => {
+  const body = await bounded(at, "a reason", response, () => {}).catch(() => "")
+  const error = Option.getOrUndefined(Schema.decodeUnknownOption(Said)(body.toString()))?.error ?? ""
+  const plain = token === undefined ? error : error.replaceAll(Redacted.value(token), "…")
+  const sentence = plain.replaceAll(/\w+:\/\/\S+/g, "…").replaceAll(/\s+/g, " ")
+  return sentence.slice(0, mostSaid).replace(/[\s.]+$/, "") || undefined
 }
 
 /** Seconds or a date (RFC 9110, 10.2.3); the hub's own limits name the seconds until their window ends. */
@@ -240,7 +286,7 @@ export const ask = <A>(
         : new HubBroken(Address.problem(at, wanted, `an answer of ${endpoint(settings).host} in another form`)),
   })
 
-const bounded = async (at: Address.Repository, wanted: string, response: Response, alive: () => void) => {
+export const bounded = async (at: Address.Repository, wanted: string, response: Response, alive: () => void) => {
   const chunks: Array<Uint8Array> = []
   let sizeBytes = 0
   for await (const chunk of response.body ?? []) {
