@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, rmSync } from "node:fs"
+import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import { events, project, thaw } from "./thaw.ts"
@@ -137,6 +137,31 @@ describe("thaw doctor", () => {
     expect(stdout).toMatch(/^webgpu +(available|not available: .+)$/m)
     expect(stdout).toMatch(/^arithmetic +[0-9a-f]{64}$/m)
     expect(stdout).toMatch(/^store +.*\.thaw, nothing there yet$/m)
+  })
+
+  it("says which hub is asked, whether there is a token, and what its cache holds", async () => {
+    const folder = project()
+    const settings = { HF_ENDPOINT: "https://hub.example", HF_HUB_CACHE: path.join(folder, "cache"), HF_TOKEN: "" }
+    const none = await thaw(folder, ["doctor"], settings)
+    expect(none.stdout).toMatch(/^hub +https:\/\/hub\.example$/m)
+    expect(none.stdout).toMatch(/^hub token +none; HF_TOKEN gives one$/m)
+    expect(none.stdout).toMatch(/^hub cache +.*\/cache, nothing there yet$/m)
+    mkdirSync(path.join(folder, "cache/blobs"), { recursive: true })
+    writeFileSync(path.join(folder, "cache/blobs/one"), "x".repeat(3000))
+    const more = { HF_TOKEN: "hf_secret", HF_HUB_OFFLINE: "1", THAW_HUB_REFRESH: "1" }
+    const { code, stdout, stderr } = await thaw(folder, ["doctor"], { ...settings, ...more })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^hub +https:\/\/hub\.example, not asked: HF_HUB_OFFLINE is set$/m)
+    expect(stdout).toMatch(/^hub token +set$/m)
+    expect(stdout).toMatch(/^hub cache +.*\/cache, (3\.0|2\.9) [kK]i?B$/m)
+    expect(stdout).toMatch(/^hub branches +looked up again: THAW_HUB_REFRESH is set$/m)
+    expect(stdout + stderr).not.toContain("hf_secret")
+  })
+
+  it("does not repeat an endpoint that holds a password", async () => {
+    const { stdout, stderr } = await thaw(project(), ["doctor"], { HF_ENDPOINT: "https://me:hunter2@hub.example" })
+    expect(stdout).toMatch(/^hub +HF_ENDPOINT: expected an address alone, got one with a user or a password in it\./m)
+    expect(stdout + stderr).not.toContain("hunter2")
   })
 })
 

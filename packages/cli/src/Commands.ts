@@ -93,7 +93,7 @@ const doctor = Command.make(
 ).pipe(
   Command.withShortDescription("Show what this machine has"),
   Command.withDescription(
-    "Show versions, execution providers, threads, memory, the store, and the arithmetic fingerprint.",
+    "Show versions, execution providers, threads, memory, the store, the arithmetic fingerprint, and which hub is asked.",
   ),
 )
 

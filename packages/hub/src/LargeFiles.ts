@@ -2,6 +2,7 @@
 import { Option, Schema } from "effect"
 import * as Address from "./Address.ts"
 import { HubBroken } from "./Errors.ts"
+import type { Settings } from "./Hub.ts"
 import * as Requests from "./Requests.ts"
 
 const Asked = Schema.fromJsonString(
@@ -35,7 +36,7 @@ const Answer = Schema.fromJsonString(
 )
 
 /** Throws what is wrong with the answer to a question for places. */
-export const judge = (at: Address.Repository, request: Requests.Request, body: Buffer): void => {
+export const judge = (settings: Settings, at: Address.Repository, request: Requests.Request, body: Buffer): void => {
   const asked = Schema.decodeUnknownSync(Asked)(request.body)
   const answer = Option.getOrUndefined(Schema.decodeUnknownOption(Answer)(body.toString()))
   const broken = (got: string) =>
@@ -45,7 +46,10 @@ export const judge = (at: Address.Repository, request: Requests.Request, body: B
   for (const { oid, error, actions } of answer.objects) {
     const size = sizes.get(oid)
     if (size === undefined) throw broken("one for another")
-    if (error != null) throw new Requests.Refused({ status: error.code, code: undefined, said: undefined })
+    if (error !== undefined && error !== null) {
+      const said = Requests.told(settings, error.message)
+      throw new Requests.Refused({ status: error.code, code: undefined, said })
+    }
     const header = actions?.upload?.header ?? {}
     if (header["chunk_size"] === undefined) continue
     const parts = Object.keys(header).filter((name) => /^\d+$/.test(name))

@@ -183,13 +183,19 @@ const accepted = async (
 
 const Said = Schema.fromJsonString(Schema.Struct({ error: Schema.String }))
 
-/** The hub's own sentence, without addresses and, should it repeat it, without the token. */
-const saying = async ({ token }: Settings, at: Address.Repository, response: Response): Promise<string | undefined> => {
+const saying = async (settings: Settings, at: Address.Repository, response: Response): Promise<string | undefined> => {
   const body = await bounded(at, "a reason", response, () => {}).catch(() => "")
-  const error = Option.getOrUndefined(Schema.decodeUnknownOption(Said)(body.toString()))?.error ?? ""
-  const plain = token === undefined ? error : error.replaceAll(Redacted.value(token), "…")
-  const sentence = plain.replaceAll(/\w+:\/\/\S+/g, "…").replaceAll(/\s+/g, " ")
-  return sentence.slice(0, mostSaid).replace(/[\s.]+$/, "") || undefined
+  return told(settings, Option.getOrUndefined(Schema.decodeUnknownOption(Said)(body.toString()))?.error ?? "")
+}
+
+/** The hub's own sentence, without addresses and, should it repeat it, without the token. */
+export const told = ({ token }: Settings, sentence: string): string | undefined => {
+  const plain = token === undefined ? sentence : sentence.replaceAll(Redacted.value(token), "…")
+  const short = plain
+    .replaceAll(/\w+:\/\/\S+/g, "…")
+    .replaceAll(/\s+/g, " ")
+    .slice(0, mostSaid)
+  return short.replace(/[\s.]+$/, "") || undefined
 }
 
 /** Seconds or a date (RFC 9110, 10.2.3); the hub's own limits name the seconds until their window ends. */

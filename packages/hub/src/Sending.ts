@@ -68,7 +68,7 @@ const answerTo = (settings: Settings, at: Address.Repository, wanted: string, re
     // Parts of a file are told by it; without one the hub finds them wrong when it puts them together.
     if (request.method === "PUT" && !headers.has("etag")) headers.set("etag", "none")
     const response = new Response(body.length === 0 ? null : body, { status: given.status, headers })
-    if (new URL(request.url).pathname.endsWith("/info/lfs/objects/batch")) LargeFiles.judge(at, request, body)
+    if (new URL(request.url).pathname.endsWith("/info/lfs/objects/batch")) LargeFiles.judge(settings, at, request, body)
     return response
   })
   return onlyOnce.test(new URL(request.url).pathname) ? attempt : Requests.persistently(settings, at, wanted, attempt)
@@ -81,7 +81,7 @@ const requestOf = (
   init: RequestInit | undefined,
 ): Requests.Request => {
   const home = Requests.endpoint(settings)
-  const url = URL.parse(String(input))
+  const url = URL.parse(input instanceof Request ? input.url : input.toString())
   const { method = "GET", body } = init ?? {}
   const isText = body === undefined || body === null || typeof body === "string"
   // Only files go anywhere else, and no less protected than the rest.

@@ -9,9 +9,11 @@
  * The commit names the one it was made for, so that whoever commits in between is not overwritten: then, and where the
  * answer to a commit was lost, it is looked at anew what is there. So an upload may be repeated as often as one likes.
  */
+import { stat } from "node:fs/promises"
 import { pathToFileURL } from "node:url"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import * as Address from "./Address.ts"
+import * as Checksum from "./Checksum.ts"
 import { HubBroken, HubRefused, HubUnreachable } from "./Errors.ts"
 import type { HubError } from "./Errors.ts"
 import { Hub } from "./Hub.ts"
@@ -20,7 +22,10 @@ import * as HubLibrary from "./internal/HubLibrary.ts"
 import * as Listing from "./Listing.ts"
 import * as Requests from "./Requests.ts"
 import * as Sending from "./Sending.ts"
+import type { Report } from "./Snapshot.ts"
 import * as UploadRefusal from "./UploadRefusal.ts"
+
+const reportEveryMillis = 250
 
 /** One file of the folder. */
 export interface File {
@@ -28,10 +33,6 @@ export interface File {
   readonly path: string
   /** Where its bytes lie. */
   readonly from: string
-  readonly sizeBytes: number
-  /** Its checksums, see `Checksum`: of large files, and of the others. */
-  readonly sha256: string
-  readonly gitBlob: string
 }
 
 export interface Options {
@@ -42,8 +43,8 @@ export interface Options {
   /** Who may see a repository. A new one nobody else unless said otherwise; one that is there has to agree. */
   readonly private?: boolean | undefined
   readonly title: string
-  /** Told how many of the large files' bytes have arrived. */
-  readonly report?: ((doneBytes: number, ofBytes: number) => void) | undefined
+  /** Told how many of the large files' bytes have arrived, of all that is sent. */
+  readonly report?: Report | undefined
 }
 
 export interface Uploaded {
@@ -72,18 +73,20 @@ const attempt = Effect.fnUntraced(function* (settings: Settings, options: Option
   const { repository: at, files, whole, title } = options
   const found = (yield* lookedAt(settings, options)) ?? (yield* made(settings, options))
   const there = yield* Listing.fetched({ ...at, commit: found.commit })
-  const changes = changesOf(files, whole, there)
+  const changed = yield* differing(at, files, there)
+  const changes = [...changed.map(({ change }) => change), ...leftovers(files, whole, there)]
   if (changes.length === 0) return { commit: found.commit, changed: false }
-  const sizes = new Map(files.map(({ path, sizeBytes }) => [path, sizeBytes]))
-  const of = changes.reduce((sum, { path }) => sum + (sizes.get(path) ?? 0), 0)
+  const of = changed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   let done = 0
+  const told = Effect.suspend(() => options.report?.(done, of) ?? Effect.void)
+  const telling = Effect.repeat(told, Schedule.spaced(reportEveryMillis)).pipe(Effect.andThen(Effect.never))
   const commit = yield* Sending.through(
     settings,
     at,
     "an upload",
     (fetch) => HubLibrary.change(settings, { ...at, commit: found.commit }, title, changes, fetch),
-    (bytes) => options.report?.((done += bytes), of),
-  ).pipe(onceMore("a commit on top of another"))
+    (bytes) => (done += bytes),
+  ).pipe(onceMore("a commit on top of another"), Effect.raceFirst(telling))
   if (typeof commit === "string" && Address.isCommit(commit)) return { commit, changed: true }
   return yield* new HubBroken(Address.problem(at, "the new commit, 40 hexadecimal digits", "something else"))
 })
@@ -139,22 +142,30 @@ const onceMore =
       ({ status }) => Effect.fail(new Requests.Again({ got: `the answer ${status} to ${wanted}` })),
     )
 
-const changesOf = (
+/** Files whose content is not there already. */
+const differing = (at: Address.Repository, files: ReadonlyArray<File>, there: ReadonlyArray<Listing.Entry>) =>
+  Effect.tryPromise({
+    try: async () => {
+      const known = new Map(there.map((entry) => [entry.path, entry]))
+      const found: Array<{ readonly change: HubLibrary.Change; readonly sizeBytes: number }> = []
+      for (const { path, from } of files) {
+        const { size: sizeBytes } = await stat(from)
+        const entry = known.get(path)
+        if (entry?.sizeBytes === sizeBytes && (await Checksum.holds(from, entry.checksum))) continue
+        found.push({ change: { operation: "addOrUpdate", path, content: pathToFileURL(from) }, sizeBytes })
+      }
+      return found
+    },
+    catch: (cause) => new HubRefused(Address.problem(at, "files that can be read", String(cause))),
+  })
+
+const leftovers = (
   files: ReadonlyArray<File>,
   whole: ReadonlyArray<string>,
   there: ReadonlyArray<Listing.Entry>,
 ): ReadonlyArray<HubLibrary.Change> => {
-  const known = new Map(there.map(({ path, checksum }) => [path, checksum]))
   const own = new Set(files.map(({ path }) => path))
-  return [
-    ...files.flatMap(({ path, from, sha256, gitBlob }): ReadonlyArray<HubLibrary.Change> => {
-      const checksum = known.get(path)
-      return checksum === sha256 || checksum === gitBlob
-        ? []
-        : [{ operation: "addOrUpdate", path, content: pathToFileURL(from) }]
-    }),
-    ...there.flatMap(({ path }): ReadonlyArray<HubLibrary.Change> =>
-      !own.has(path) && whole.some((name) => path.startsWith(`${name}/`)) ? [{ operation: "delete", path }] : [],
-    ),
-  ]
+  return there.flatMap(({ path }): ReadonlyArray<HubLibrary.Change> =>
+    !own.has(path) && whole.some((name) => path.startsWith(`${name}/`)) ? [{ operation: "delete", path }] : [],
+  )
 }

@@ -1,8 +1,10 @@
 /**
- * An encoder from a hub: the same files as of a folder, and no others, at one commit.
+ * An encoder from a hub: the same files as of a folder, and no others, at one commit. They lie at the top, or in the
+ * `encoder/` of a repository that `Export.toHub` made.
  *
  * The config is fetched when the address is pinned, so that plans know what the encoder consists of.
  */
+import { join } from "node:path"
 import * as Step from "@thaw/core/Step"
 import * as Address from "@thaw/hub/Address"
 import * as CacheFolder from "@thaw/hub/CacheFolder"
@@ -21,9 +23,17 @@ import * as WeightFiles from "./WeightFiles.ts"
 const pin = Effect.fnUntraced(function* (address: Address.Address) {
   const at = yield* Revision.pin(address)
   // A commit that is written out needs no network to be known; without one nothing is foreseen.
-  yield* Snapshot.files(at, ["config.json"]).pipe(Effect.catchTag("HubUnreachable", () => Effect.void))
+  yield* Snapshot.files(at, [configs.top]).pipe(
+    Effect.catchTag("HubMissing", (missing) =>
+      Snapshot.files(at, [configs.exported]).pipe(Effect.catchTag("HubMissing", () => Effect.fail(missing))),
+    ),
+    Effect.catchTag("HubUnreachable", () => Effect.void),
+  )
   return at
 })
+
+const folder = "encoder/"
+const configs = { top: "config.json", exported: `${folder}config.json` } as const
 
 export const fromHub = Step.make({
   name: "Encoder.fromHub",
@@ -32,20 +42,29 @@ export const fromHub = Step.make({
   output: Checkpoint.Checkpoint,
   forecast: ({ sources: { from } }) => {
     const { written } = from!
-    const config = CacheFolder.glimpse(Effect.runSync(Effect.service(Hub)), Address.parse(written), "config.json")
+    const glimpse = (path: string) =>
+      CacheFolder.glimpse(Effect.runSync(Effect.service(Hub)), Address.parse(written), path)
+    const config = glimpse(configs.top) ?? glimpse(configs.exported)
     return config === undefined ? undefined : Forecast.make(Effect.runSync(EncoderConfig.parse(config, written)))
   },
   run: Effect.fnUntraced(function* ({ from }) {
     const at = Pinning.of(from)
     const report = yield* Progress.report
-    const names = (yield* Snapshot.paths(at)).filter((path) => !path.includes("/"))
+    const paths = yield* Snapshot.paths(at)
+    const inside = !paths.includes(configs.top) && paths.includes(configs.exported) ? folder : ""
+    const names = paths.flatMap((path) => {
+      const name = path.startsWith(inside) ? path.slice(inside.length) : "/"
+      return name.includes("/") ? [] : [name]
+    })
+    const fetched = (wanted: ReadonlyArray<string>) =>
+      Snapshot.files(at, wanted.map((name) => inside + name), report) // prettier-ignore
     const weights = WeightFiles.main(names)
-    const wanted = [...EncoderFolder.texts(names), ...(weights === undefined ? [] : [weights])]
-    const folder = { path: yield* Snapshot.files(at, wanted, report), written: from.pinned }
+    const top = yield* fetched([...EncoderFolder.texts(names), ...(weights === undefined ? [] : [weights])])
+    const place = { path: join(top, inside), written: from.pinned }
     if (weights !== undefined && WeightFiles.isIndex(weights)) {
-      const shards = yield* WeightFiles.of(folder.written, weights, names, (name) => Snapshot.text(at, name))
-      yield* Snapshot.files(at, shards, report)
+      const text = (name: string) => Snapshot.text(at, inside + name)
+      yield* fetched(yield* WeightFiles.of(place.written, weights, names, text))
     }
-    return yield* EncoderFolder.read(folder, names)
+    return yield* EncoderFolder.read(place, names)
   }),
 })

@@ -89,3 +89,5 @@ export const huggingFace = ({
   card = {},
 }: HuggingFaceOptions): Wire.Wire<HuggingFace.HuggingFace> =>
   folders({ trained, scores: scores === undefined ? {} : { test: scores }, pooling, otherHeads, card })
+
+export { toHub } from "./export/ToHub.ts"

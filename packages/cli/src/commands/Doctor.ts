@@ -3,6 +3,8 @@ import { existsSync } from "node:fs"
 import { readdir, stat } from "node:fs/promises"
 import * as os from "node:os"
 import * as path from "node:path"
+import { Hub } from "@thaw/hub/Hub"
+import * as Requests from "@thaw/hub/Requests"
 import { Sessions } from "@thaw/onnx/Session"
 import * as Providers from "@thaw/runners/Providers"
 import { Effect, Layer } from "effect"
@@ -39,7 +41,8 @@ export const handle = Effect.fnUntraced(function* () {
           ["arithmetic", environment.success["arithmetic"] ?? "unknown"] as const,
         ]
       : [["arithmetic", palette.bad(environment.failure.message)] as const]),
-    ["store", existsSync(home) ? `${home}, ${Figures.bytes(store)}` : `${home}, nothing there yet`],
+    ["store", place(home, store)],
+    ...(yield* hubRows(palette)),
   ]
   const table = Table.lines(
     [{ title: "" }, { title: "" }],
@@ -48,6 +51,26 @@ export const handle = Effect.fnUntraced(function* () {
   )
   process.stdout.write(`${table.join("\n")}\n`)
   if (environment._tag === "Failure") return yield* environment.failure
+})
+
+const place = (folder: string, sizeBytes: number): string =>
+  existsSync(folder) ? `${folder}, ${Figures.bytes(sizeBytes)}` : `${folder}, nothing there yet`
+
+/** Which hub is asked and as whom. The token itself is shown nowhere. */
+const hubRows = Effect.fnUntraced(function* (palette: Ansi.Palette) {
+  const settings = yield* Hub
+  const endpoint = yield* Effect.try({
+    // Judged before it is shown: a wrong one may hold a password.
+    try: () => `${Requests.endpoint(settings).origin}${settings.offline ? ", not asked: HF_HUB_OFFLINE is set" : ""}`,
+    catch: (cause) => palette.bad(cause instanceof Error ? cause.message : String(cause)),
+  }).pipe(Effect.catch(Effect.succeed))
+  const cached = yield* Effect.promise(() => folderSize(settings.cache))
+  return [
+    ["hub", endpoint],
+    ["hub token", settings.token === undefined ? "none; HF_TOKEN gives one" : "set"],
+    ["hub cache", place(settings.cache, cached)],
+    ...(settings.refresh ? [["hub branches", "looked up again: THAW_HUB_REFRESH is set"] as const] : []),
+  ] satisfies ReadonlyArray<readonly [string, string]>
 })
 
 /** Bytes of all files below; 0 where nothing is. */
