@@ -5,17 +5,14 @@ import { AutoModelForTokenClassification, AutoTokenizer, env, pipeline } from "@
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Artifact from "@thaw/core/Artifact"
 import * as Encoder from "@thaw/models/Encoder"
-import * as FeatureModel from "@thaw/models/FeatureModel"
 import * as Group from "@thaw/models/Group"
-import * as InferenceModel from "@thaw/models/InferenceModel"
-import * as Parameter from "@thaw/models/Parameter"
-import * as Tokenizer from "@thaw/models/Tokenizer"
 import * as ModelProto from "@thaw/onnx/ModelProto"
 import * as Safetensors from "@thaw/onnx/Safetensors"
 import * as Tensor from "@thaw/onnx/Tensor"
 import * as Onnxruntime from "@thaw/runners/Onnxruntime"
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
+import { answers, batchOf, pooled, texts } from "./answers.ts"
 import * as Checkpoints from "./checkpoints.ts"
 
 env.allowRemoteModels = false
@@ -26,41 +23,6 @@ interface JsTensor {
   readonly dims: ReadonlyArray<number>
   readonly data: ArrayLike<number | bigint>
 }
-
-const texts = ["the cat sat on it.", "the cats", "happy dog reads the tokenizer and the text"]
-
-/** The texts as one padded batch, and of each how many tokens it has. */
-const batchOf = async (checkpoint: Checkpoint.Checkpoint, dtype: "int32" | "int64") => {
-  const tokenizer = await Effect.runPromise(Checkpoint.tokenizer(checkpoint))
-  const limit = { maxTokens: Checkpoint.maxTokens(checkpoint, tokenizer) }
-  const rows = texts.map((text) => Tokenizer.encode(tokenizer, text, limit))
-  const tokens = Math.max(...rows.map(({ ids }) => ids.length))
-  const tensor = dtype === "int32" ? Tensor.int32 : Tensor.int64
-  const grid = (of: (row: Tokenizer.Encoded, at: number) => number) =>
-    tensor(
-      [rows.length, tokens],
-      rows.flatMap((row) => Array.from({ length: tokens }, (_, at) => of(row, at))),
-    )
-  return {
-    lengths: rows.map(({ ids }) => ids.length),
-    feeds: {
-      input_ids: grid(({ ids }, at) => ids[at] ?? tokenizer.padId),
-      attention_mask: grid(({ ids }, at) => (at < ids.length ? 1 : 0)),
-      token_type_ids: grid(({ typeIds }, at) => typeIds[at] ?? 0),
-    } as Readonly<Record<string, Tensor.Tensor>>,
-  }
-}
-
-/** What the checkpoint itself answers. */
-const answers = async (checkpoint: Checkpoint.Checkpoint) => {
-  const { graph } = InferenceModel.make(checkpoint.config, checkpoint.heads, Parameter.inputs())
-  const { feeds } = await batchOf(checkpoint, "int32")
-  const weights = await Effect.runPromise(Checkpoint.tensors(checkpoint))
-  return Onnxruntime.evaluate(graph, wanted({ ...weights, ...feeds }, graph.inputs))
-}
-
-const wanted = (all: Readonly<Record<string, Tensor.Tensor>>, inputs: ReadonlyArray<{ readonly name: string }>) =>
-  Object.fromEntries(inputs.map(({ name }) => [name, all[name]!]))
 
 /** Runs an ONNX file as any other tool would: by its bytes and the names in it. */
 const runFile = async (file: string, feeds: Readonly<Record<string, Tensor.Tensor>>) => {
@@ -180,13 +142,8 @@ describe.each(Checkpoints.families)("an exported %s", (family) => {
 
   it("gives transformers.js the encoder, whose pooled features are the mean of the topmost vectors", async () => {
     const extract = await pipeline("feature-extraction", path.join(await folder, "encoder"), { dtype: "fp32" })
-    const top = Group.block(checkpoint.config.dimensions.blocks - 1)
-    const { graph } = FeatureModel.make(checkpoint.config, [top], "mean", Parameter.inputs())
-    const { feeds } = await batchOf(checkpoint, "int32")
-    const weights = await Effect.runPromise(Checkpoint.tensors(checkpoint))
-    const own = await Onnxruntime.evaluate(graph, wanted({ ...weights, ...feeds }, graph.inputs))
     const given = (await extract(texts, { pooling: "mean" })) as JsTensor
-    close(Tensor.float32(given.dims, Float32Array.from(given.data, Number)), own[FeatureModel.outputOf(top)]!)
+    close(Tensor.float32(given.dims, Float32Array.from(given.data, Number)), await pooled(checkpoint))
     await extract.dispose()
   })
 })
