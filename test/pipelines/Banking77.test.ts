@@ -1,5 +1,5 @@
 /** Slow: a figure on public data, from scratch. Runs with THAW_SLOW=1 where the data lies beside the checkout. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as path from "node:path"
 import * as Encoder from "@thaw/models/Encoder"
@@ -72,6 +72,8 @@ describe("banking77, 77 intents of bank customers", () => {
         .map((line) => JSON.parse(line) as Quantised.Labelled)
       const answers = (file: string) => Quantised.answers(folders.model, "label", file, rows)
       const [exact, quantised] = [await answers("all-heads.onnx"), await answers("all-heads_quantized.onnx")]
+      const sizeBytes = (file: string) => statSync(path.join(folders.model, file)).size
+      expect(sizeBytes("all-heads_quantized.onnx") / sizeBytes("all-heads.onnx")).toBeLessThan(0.4)
       const right = rows.map(({ label }) => label)
       const share = Quantised.agreement(exact, quantised)
       process.stdout.write(
