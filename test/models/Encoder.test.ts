@@ -4,7 +4,9 @@ import * as Artifact from "@thaw/core/Artifact"
 import * as Seed from "@thaw/core/Seed"
 import type * as Source from "@thaw/core/Source"
 import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as ByteLevelBpe from "@thaw/models/ByteLevelBpe"
 import * as Encoder from "@thaw/models/Encoder"
+import * as EncoderFolder from "@thaw/models/EncoderFolder"
 import * as Head from "@thaw/models/Head"
 import type * as Step from "@thaw/core/Step"
 import * as SessionProcess from "@thaw/runners/SessionProcess"
@@ -12,6 +14,7 @@ import * as Predict from "@thaw/steps/Predict"
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import * as Folder from "./encoderFolder.ts"
+import * as TokenizerFiles from "./tokenizerFiles.ts"
 
 const settled = <A>(result: Step.Awaitable<A>): Effect.Effect<A, { readonly message: string }> => {
   if (!Effect.isEffect(result)) throw new TypeError("the step is expected to give an effect")
@@ -143,6 +146,57 @@ describe("an encoder's folder is read", () => {
   })
 })
 
+describe("an old folder of RoBERTa's kind", () => {
+  const file = JSON.parse(TokenizerFiles.bpe({ family: "roberta" })) as {
+    readonly model: { readonly vocab: Readonly<Record<string, number>>; readonly merges: ReadonlyArray<string> }
+  }
+  const { vocab, merges } = file.model
+  const files = (more: Parameters<typeof Folder.write>[0] = {}) => ({
+    "config.json": JSON.stringify({ ...Folder.config, vocab_size: Object.keys(vocab).length }),
+    "vocab.txt": undefined,
+    "vocab.json": JSON.stringify(vocab),
+    "merges.txt": `#version: 0.2\n${merges.join("\n")}\n`,
+    ...more,
+  })
+  const tokenizer = (more: Parameters<typeof Folder.write>[0] = {}) =>
+    Effect.runPromise(
+      ByteLevelBpe.tokenizerJson(
+        { vocabulary: files(more)["vocab.json"]!, merges: files(more)["merges.txt"]! },
+        "./encoder",
+      ),
+    )
+
+  it("becomes the tokenizer.json that upstream makes of it", async () => {
+    expect(JSON.parse(await tokenizer())).toEqual(file)
+    const prefixed = JSON.parse(TokenizerFiles.bpe({ family: "roberta", prefixed: true })) as object
+    const options = { addPrefixSpace: true }
+    const given = { vocabulary: JSON.stringify(vocab), merges: merges.join("\r\n") }
+    expect(JSON.parse(await Effect.runPromise(ByteLevelBpe.tokenizerJson(given, "x", options)))).toEqual(prefixed)
+  })
+
+  it("is read by its two files, and needs no others of a hub", async () => {
+    const names = ["config.json", "vocab.json", "merges.txt", "tokenizer_config.json", "x"]
+    expect(EncoderFolder.texts(names)).toEqual(["config.json", "tokenizer_config.json", "vocab.json", "merges.txt"])
+    expect(EncoderFolder.texts([...names, "tokenizer.json"])).not.toContain("merges.txt")
+  })
+
+  it("is refused with merges or special tokens that do not fit", async () => {
+    expect(await refusal(files({ "merges.txt": "a b c\n" }))).toBe(
+      './encoder/merges.txt: expected two tokens of the vocabulary that make a third, got "a b c".',
+    )
+    expect(await refusal(files({ "merges.txt": "t zzzz\n" }))).toBe(
+      './encoder/merges.txt: expected two tokens of the vocabulary that make a third, got "t zzzz".',
+    )
+    expect(await refusal(files({ "vocab.json": `{"a":0}` }))).toBe(
+      './encoder/vocab.json: expected the special tokens "<s>", "<pad>", "</s>", "<unk>", "<mask>", got 1 tokens without "<s>", "<pad>", "</s>", "<unk>", "<mask>".',
+    )
+    expect(await refusal(files({ "vocab.json": "[]" }))).toMatch(/^\.\/encoder\/vocab\.json: expected /)
+    expect(await refusal(files({ "merges.txt": undefined }))).toMatch(
+      /^\.\/encoder: expected a tokenizer\.json, a vocab\.txt, or a vocab\.json with merges\.txt, got /,
+    )
+  })
+})
+
 describe("an encoder's folder is refused in one sentence", () => {
   it("when a file is missing", async () => {
     expect(await refusal({ "model.safetensors": undefined, "tf_model.h5": "x" })).toBe(
@@ -152,7 +206,7 @@ describe("an encoder's folder is refused in one sentence", () => {
       /^\.\/encoder\/pytorch_model\.bin: expected a file of PyTorch 1\.6 or later, which is a zip archive, got something else\./,
     )
     expect(await refusal({ "vocab.txt": undefined })).toBe(
-      './encoder: expected a tokenizer.json or a vocab.txt, got "config.json", "model.safetensors".',
+      './encoder: expected a tokenizer.json, a vocab.txt, or a vocab.json with merges.txt, got "config.json", "model.safetensors".',
     )
   })
 

@@ -1,6 +1,6 @@
 /**
- * An encoder as a folder in upstream's layout: `config.json`, weights (see `WeightFiles`), and `tokenizer.json` or
- * `vocab.txt`. Heads of the folder are left behind; a pooler is kept for new heads to start from.
+ * An encoder as a folder in upstream's layout: `config.json`, weights (see `WeightFiles`), and `tokenizer.json`,
+ * `vocab.txt`, or `vocab.json` with `merges.txt`. Heads of the folder are left behind; a pooler is kept for new heads to start from.
  */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -9,10 +9,12 @@ import { SourceUnreadable } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import type * as Source from "@thaw/core/Source"
 import * as Safetensors from "@thaw/onnx/Safetensors"
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import * as BertNormalizer from "./BertNormalizer.ts"
+import * as ByteLevelBpe from "./ByteLevelBpe.ts"
 import type * as Checkpoint from "./Checkpoint.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
+import * as JsonFile from "./JsonFile.ts"
 import * as Tokenizer from "./Tokenizer.ts"
 import * as UpstreamWeights from "./UpstreamWeights.ts"
 import * as WeightFiles from "./WeightFiles.ts"
@@ -31,25 +33,38 @@ const text = (folder: Source.Located, name: string) =>
 const unreadable = (where: string, expected: string, got: string, advice = "") =>
   new SourceUnreadable({ where, expected, got, advice })
 
-/** Reads `tokenizer.json`, or makes one from the `vocab.txt` of an old folder. */
+/** What old folders say of their tokenizers; what cannot be read says nothing. */
+const Settings = Schema.Struct({
+  do_lower_case: Schema.optionalKey(Schema.Boolean),
+  add_prefix_space: Schema.optionalKey(Schema.Boolean),
+})
+
+/** Reads `tokenizer.json`, or makes one from the vocabulary of an old folder. */
 const readTokenizer = Effect.fnUntraced(function* (folder: Source.Located, names: ReadonlyArray<string>) {
   const config = yield* readOptional(folder, names, "tokenizer_config.json")
   const json = yield* readOptional(folder, names, "tokenizer.json")
   if (json !== undefined) return { json, config }
+  const settings = (yield* Effect.option(JsonFile.read(Settings, config ?? "{}", folder.written))).pipe(
+    Option.getOrElse((): typeof Settings.Type => ({})),
+  )
   const vocabulary = yield* readOptional(folder, names, "vocab.txt")
+  const bpe = yield* readOptional(folder, names, "vocab.json")
+  const merges = yield* readOptional(folder, names, "merges.txt")
+  if (vocabulary === undefined && bpe !== undefined && merges !== undefined) {
+    const files = { vocabulary: bpe, merges }
+    const options = { addPrefixSpace: settings.add_prefix_space }
+    return { json: yield* ByteLevelBpe.tokenizerJson(files, folder.written, options), config }
+  }
   if (vocabulary === undefined) {
     return yield* unreadable(
       folder.written,
-      "a tokenizer.json or a vocab.txt",
+      "a tokenizer.json, a vocab.txt, or a vocab.json with merges.txt",
       Problem.list(names) || "an empty folder",
     )
   }
-  const Casing = Schema.Struct({ do_lower_case: Schema.optionalKey(Schema.Boolean) })
-  const casing = Schema.decodeUnknownOption(Schema.fromJsonString(Casing))(config ?? "{}")
-  const lowercase = casing._tag === "None" || (casing.value.do_lower_case ?? true)
   const made = yield* WordPiece.tokenizerJson(WordPiece.parseVocabulary(vocabulary), `${folder.written}/vocab.txt`, {
     ...BertNormalizer.uncased,
-    lowercase,
+    lowercase: settings.do_lower_case ?? true,
   })
   return { json: made, config }
 })
@@ -97,10 +112,11 @@ export const read = Effect.fnUntraced(function* (folder: Source.Located, names: 
 })
 
 /**
- * Names of the files that `read` reads of a folder with these, weights aside: a tokenizer.json makes a vocab.txt
+ * Names of the files that `read` reads of a folder with these, weights aside: a tokenizer.json makes vocabularies
  * superfluous.
  */
-export const texts = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
-  ["config.json", "tokenizer_config.json", names.includes("tokenizer.json") ? "tokenizer.json" : "vocab.txt"].filter(
-    (name) => names.includes(name),
-  )
+export const texts = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const vocabularies = ["tokenizer.json", "vocab.txt"].find((name) => names.includes(name))
+  const tokenizer = vocabularies === undefined ? ["vocab.json", "merges.txt"] : [vocabularies]
+  return ["config.json", "tokenizer_config.json", ...tokenizer].filter((name) => names.includes(name))
+}
