@@ -151,6 +151,12 @@ export const endpoint = (settings: Settings): URL => {
   return url
 }
 
+/** The endpoint as people write it: scheme, host and path. Throws `HubUnreachable`. */
+export const address = (settings: Settings): string => {
+  const { origin, pathname } = endpoint(settings)
+  return `${origin}${pathname}`.replace(/\/+$/, "")
+}
+
 const authorization = ({ token }: Settings): { readonly authorization?: string } => {
   if (token === undefined) return {}
   const value = Redacted.value(token)

@@ -1,6 +1,7 @@
 /**
  * An encoder as a folder in upstream's layout: `config.json`, weights (see `WeightFiles`), and `tokenizer.json`,
- * `vocab.txt`, or `vocab.json` with `merges.txt`. Heads of the folder are left behind; a pooler is kept for new heads to start from.
+ * `vocab.txt`, or `vocab.json` with `merges.txt`. Heads of the folder are left behind; a pooler is kept for new heads to
+ * start from.
  */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"

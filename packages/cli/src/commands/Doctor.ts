@@ -61,7 +61,7 @@ const hubRows = Effect.fnUntraced(function* (palette: Ansi.Palette) {
   const settings = yield* Hub
   const endpoint = yield* Effect.try({
     // Judged before it is shown: a wrong one may hold a password.
-    try: () => `${Requests.endpoint(settings).origin}${settings.offline ? ", not asked: HF_HUB_OFFLINE is set" : ""}`,
+    try: () => `${Requests.address(settings)}${settings.offline ? ", not asked: HF_HUB_OFFLINE is set" : ""}`,
     catch: (cause) => palette.bad(cause instanceof Error ? cause.message : String(cause)),
   }).pipe(Effect.catch(Effect.succeed))
   const cached = yield* Effect.promise(() => folderSize(settings.cache))

@@ -8,6 +8,7 @@ import * as path from "node:path"
 import * as Artifact from "@thaw/core/Artifact"
 import * as Step from "@thaw/core/Step"
 import * as Address from "@thaw/hub/Address"
+import type { HubUnreachable } from "@thaw/hub/Errors"
 import { Hub } from "@thaw/hub/Hub"
 import * as Progress from "@thaw/hub/Progress"
 import * as Requests from "@thaw/hub/Requests"
@@ -40,15 +41,10 @@ const isRepository = (name: string): boolean => {
 
 const Repository = Schema.String.check(Schema.makeFilter(isRepository, { expected: `a repository, "owner/name"` }))
 
-/** Scheme, host and path of the hub. */
-const endpoint = Effect.gen(function* () {
-  const settings = yield* Hub
-  const { origin, pathname } = yield* Effect.try({
-    try: () => Requests.endpoint(settings),
-    catch: (cause) => cause as Error,
-  })
-  return `${origin}${pathname}`.replace(/\/+$/, "")
-})
+/** Which hub it is; fails with `HubUnreachable` where that is no address. */
+const endpoint = Effect.flatMap(Hub, (settings) =>
+  Effect.try({ try: () => Requests.address(settings), catch: (cause) => cause as HubUnreachable }),
+)
 
 /**
  * Uploads an exported folder to `repository` and says which commit it became. A new repository is private unless `private`
