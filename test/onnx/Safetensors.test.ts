@@ -73,6 +73,24 @@ describe("a safetensors file in memory", () => {
     for (const { dtype, begin } of entries.values()) expect((dataStart + begin) % (size[dtype] ?? 1)).toBe(0)
   })
 
+  it("rounds to half precision where asked, as the runtime does: to the nearest, ties to even", async () => {
+    // Not yet in the language's library of types.
+    const { Float16Array: Halves } = globalThis as unknown as { readonly Float16Array: typeof Float32Array }
+    const exact = [...new Halves(Uint16Array.from({ length: 2 ** 16 }, (_, bits) => bits).buffer)]
+    const between = exact.slice(0, 0x7c00).flatMap((value, at) => {
+      const half = (value + exact[at + 1]!) / 2
+      return [half, -half, Math.fround(half * (1 + 2 ** -23)), Math.fround(half * (1 - 2 ** -23))]
+    })
+    const values = Tensor.float32([exact.length + between.length], [...exact, ...between])
+    const bytes = Safetensors.encode({ values, ids: Tensor.int32([1], [3]) }, {}, "float16")
+    const entries = (await run(Safetensors.header(bytes))).entries
+    expect(entries.get("values")!.dtype).toBe("F16")
+    expect(entries.get("ids")!.dtype).toBe("I32")
+    const { tensors } = await run(Safetensors.decode(bytes))
+    expect(tensors["values"]!.data).toEqual(Float32Array.from(Halves.from(values.data)))
+    expect(Safetensors.encode(tensors, {}, "float16")).toEqual(bytes)
+  })
+
   it("widens half precision without loss", async () => {
     // Bit patterns and values from IEEE 754-2019 table 3.5 and the definition of bfloat16.
     const halves: ReadonlyArray<readonly [number, number]> = [

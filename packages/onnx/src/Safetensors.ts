@@ -282,14 +282,27 @@ const readRange = (handle: FileHandle, path: string, begin: number, end: number)
     return bytes
   })
 
+/** How float32 is stored; other types are stored as they are. `float16` rounds to the nearest, ties to even. */
+export type Precision = "float32" | "float16"
+
+const storedAs = (tensor: Tensor.Tensor, precision: Precision): { readonly dtype: Stored; readonly bytes: Uint8Array } =>
+  tensor.dtype === "float32" && precision === "float16"
+    ? { dtype: "F16", bytes: new Uint8Array(Uint16Array.from(tensor.data, toHalf).buffer) }
+    : { dtype: written[tensor.dtype], bytes: Tensor.bytes(tensor) }
+
 /**
- * The file as pieces to be written one after the other: the header, then each tensor's own bytes, uncopied. Wider
- * types come first, so that every tensor is aligned (as upstream does), then names in order of their code units.
+ * The file as pieces to be written one after the other: the header, then each tensor's bytes, uncopied unless they are
+ * rounded. Wider types come first, so that every tensor is aligned (as upstream does), then names in order of their code
+ * units.
  */
-const pieces = (tensors: Tensors, metadata: Readonly<Record<string, string>>): ReadonlyArray<Uint8Array> => {
-  const sorted = Object.entries(tensors).sort(
-    ([a, x], [b, y]) => stored[written[y.dtype]].size - stored[written[x.dtype]].size || (a < b ? -1 : 1),
-  )
+const pieces = (
+  tensors: Tensors,
+  metadata: Readonly<Record<string, string>>,
+  precision: Precision = "float32",
+): ReadonlyArray<Uint8Array> => {
+  const sorted = Object.entries(tensors)
+    .map(([name, tensor]) => ({ name, shape: tensor.shape, ...storedAs(tensor, precision) }))
+    .sort((a, b) => stored[b.dtype].size - stored[a.dtype].size || (a.name < b.name ? -1 : 1))
   const described: Array<[string, unknown]> = [
     [
       "__metadata__",
@@ -297,21 +310,25 @@ const pieces = (tensors: Tensors, metadata: Readonly<Record<string, string>>): R
     ],
   ]
   let begin = 0
-  for (const [name, { dtype, shape, data }] of sorted) {
-    described.push([name, { dtype: written[dtype], shape, data_offsets: [begin, begin + data.byteLength] }])
-    begin += data.byteLength
+  for (const { name, dtype, shape, bytes } of sorted) {
+    described.push([name, { dtype, shape, data_offsets: [begin, begin + bytes.byteLength] }])
+    begin += bytes.byteLength
   }
   const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(described)))
   const length = Math.ceil(text.byteLength / 8) * 8
   const first = new Uint8Array(8 + length).fill(0x20)
   new DataView(first.buffer).setBigUint64(0, BigInt(length), true)
   first.set(text, 8)
-  return [first, ...sorted.map(([, tensor]) => Tensor.bytes(tensor))]
+  return [first, ...sorted.map(({ bytes }) => bytes)]
 }
 
 /** A whole file in memory. The metadata always says `format: "pt"`, which transformers asks for. */
-export const encode = (tensors: Tensors, metadata: Readonly<Record<string, string>> = {}): Uint8Array<ArrayBuffer> => {
-  const parts = pieces(tensors, metadata)
+export const encode = (
+  tensors: Tensors,
+  metadata: Readonly<Record<string, string>> = {},
+  precision: Precision = "float32",
+): Uint8Array<ArrayBuffer> => {
+  const parts = pieces(tensors, metadata, precision)
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
   let at = 0
   for (const part of parts) {
@@ -367,6 +384,22 @@ const fromHalf = (bits: number): number => {
   if (exponent === 0) return sign * 2 ** -24 * fraction
   if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN
   return sign * 2 ** (exponent - 25) * (1024 + fraction)
+}
+
+/** The nearest half-precision number, ties to even; infinite from 65520 on. */
+const toHalf = (value: number): number => {
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0
+  const size = Math.abs(value)
+  if (Number.isNaN(size)) return 0x7e00
+  if (size >= 65_520) return sign | 0x7c00
+  // Below 2⁻¹⁴ all numbers are as far apart as there.
+  const exponent = Math.max(-14, Math.floor(Math.log2(size)))
+  const steps = size * 2 ** (10 - exponent)
+  const below = Math.floor(steps)
+  const rest = steps - below
+  const rounded = below + (rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? 1 : 0)
+  // A carry goes on into the exponent, as it should.
+  return sign | (((exponent + 14) << 10) + rounded)
 }
 
 /** bfloat16 is the upper half of a float32. */
