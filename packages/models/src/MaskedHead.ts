@@ -145,6 +145,18 @@ export const parameters = (config: EncoderConfig.EncoderConfig): ReadonlyArray<P
 export const ownParameters = (head: MaskedHead): ReadonlyArray<Parameter> =>
   parametersOf(head).filter(({ group }) => group === head.dense.weight.group)
 
+/** Names of a task's head, here and in upstream's files, which have the decoder's bias where `…ForMaskedLM` saves it. */
+export const upstreamNames = (
+  config: EncoderConfig.EncoderConfig,
+  group: Group.Group,
+): ReadonlyArray<readonly [own: string, upstream: string]> => {
+  const { decoder, bias } = forms[config.family.modelType]
+  return ownParameters(tied(config, group)).map(({ name }) => {
+    const local = name.slice(group.length + 1)
+    return [name, local === `${decoder}.bias` ? bias[0]! : local]
+  })
+}
+
 /**
  * @param vectors [masked, hidden], of the masked tokens alone
  * @returns [masked, vocab]

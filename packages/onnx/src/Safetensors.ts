@@ -18,6 +18,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { DataType } from "./DataType.ts"
 import { SafetensorsBroken } from "./Errors.ts"
+import * as HalfPrecision from "./HalfPrecision.ts"
 import * as Tensor from "./Tensor.ts"
 
 /** Upstream refuses longer headers too: parsing one would be an attack on memory. */
@@ -31,8 +32,11 @@ type Make = (shape: ReadonlyArray<number>, raw: ArrayBuffer) => Tensor.Tensor
 const stored = {
   F64: { size: 8, make: (shape, raw) => Tensor.make("float64", shape, new Float64Array(raw)) },
   F32: { size: 4, make: (shape, raw) => Tensor.make("float32", shape, new Float32Array(raw)) },
-  F16: { size: 2, make: (shape, raw) => Tensor.float32(shape, Float32Array.from(new Uint16Array(raw), fromHalf)) },
-  BF16: { size: 2, make: (shape, raw) => Tensor.float32(shape, fromBfloat(new Uint16Array(raw))) },
+  F16: {
+    size: 2,
+    make: (shape, raw) => Tensor.float32(shape, Float32Array.from(new Uint16Array(raw), HalfPrecision.number)),
+  },
+  BF16: { size: 2, make: (shape, raw) => Tensor.float32(shape, HalfPrecision.ofBfloats(new Uint16Array(raw))) },
   I64: { size: 8, make: (shape, raw) => Tensor.make("int64", shape, new BigInt64Array(raw)) },
   I32: { size: 4, make: (shape, raw) => Tensor.make("int32", shape, new Int32Array(raw)) },
   U32: { size: 4, make: (shape, raw) => Tensor.make("uint32", shape, new Uint32Array(raw)) },
@@ -285,9 +289,12 @@ const readRange = (handle: FileHandle, path: string, begin: number, end: number)
 /** How float32 is stored; other types are stored as they are. `float16` rounds to the nearest, ties to even. */
 export type Precision = "float32" | "float16"
 
-const storedAs = (tensor: Tensor.Tensor, precision: Precision): { readonly dtype: Stored; readonly bytes: Uint8Array } =>
+const storedAs = (
+  tensor: Tensor.Tensor,
+  precision: Precision,
+): { readonly dtype: Stored; readonly bytes: Uint8Array } =>
   tensor.dtype === "float32" && precision === "float16"
-    ? { dtype: "F16", bytes: new Uint8Array(Uint16Array.from(tensor.data, toHalf).buffer) }
+    ? { dtype: "F16", bytes: new Uint8Array(Uint16Array.from(tensor.data, HalfPrecision.bits).buffer) }
     : { dtype: written[tensor.dtype], bytes: Tensor.bytes(tensor) }
 
 /**
@@ -375,33 +382,3 @@ const syncFolder = async (folder: string): Promise<void> => {
     await handle.close()
   }
 }
-
-/** IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits. */
-const fromHalf = (bits: number): number => {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 0x1f
-  const fraction = bits & 0x3ff
-  if (exponent === 0) return sign * 2 ** -24 * fraction
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN
-  return sign * 2 ** (exponent - 25) * (1024 + fraction)
-}
-
-/** The nearest half-precision number, ties to even; infinite from 65520 on. */
-const toHalf = (value: number): number => {
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0
-  const size = Math.abs(value)
-  if (Number.isNaN(size)) return 0x7e00
-  if (size >= 65_520) return sign | 0x7c00
-  // Below 2⁻¹⁴ all numbers are as far apart as there.
-  const exponent = Math.max(-14, Math.floor(Math.log2(size)))
-  const steps = size * 2 ** (10 - exponent)
-  const below = Math.floor(steps)
-  const rest = steps - below
-  const rounded = below + (rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? 1 : 0)
-  // A carry goes on into the exponent, as it should.
-  return sign | (((exponent + 14) << 10) + rounded)
-}
-
-/** bfloat16 is the upper half of a float32. */
-const fromBfloat = (bits: Uint16Array): Float32Array<ArrayBuffer> =>
-  new Float32Array(Uint32Array.from(bits, (half) => half << 16).buffer)

@@ -7,8 +7,10 @@ import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Forecast from "@thaw/models/Forecast"
 import * as Peft from "@thaw/models/Peft"
 import { Effect, Schema } from "effect"
+import * as EncoderCard from "./export/EncoderCard.ts"
 import * as HuggingFace from "./export/HuggingFace.ts"
 import * as ModelCard from "./export/ModelCard.ts"
+import * as Pretrained from "./export/Pretrained.ts"
 import type { Pooling } from "./export/SentenceTransformers.ts"
 import * as Scores from "./Scores.ts"
 
@@ -89,5 +91,57 @@ export const huggingFace = ({
   card = {},
 }: HuggingFaceOptions): Wire.Wire<HuggingFace.HuggingFace> =>
   folders({ trained, scores: scores === undefined ? {} : { test: scores }, pooling, otherHeads, card })
+
+const folder = Step.make({
+  name: "Export.encoder",
+  version: "1",
+  input: {
+    trained: Checkpoint.Checkpoint,
+    /** `test`, or nothing. */
+    scores: Artifact.record(Scores.kind),
+    task: Schema.optionalKey(Schema.String),
+    precision: Schema.Literals(["float32", "float16"]),
+    pooling: Schema.Literals(["mean", "cls"]),
+    card: EncoderCard.Card,
+  },
+  output: HuggingFace.HuggingFace,
+  run: Effect.fnUntraced(function* ({ trained, scores, task, ...settings }) {
+    const { label } = yield* Step.StepRun
+    const merged = yield* Adapters.merged({ ...trained, moments: undefined })
+    return yield* Pretrained.of(merged, { ...settings, task, scores: scores["test"] }, label)
+  }),
+})
+
+export interface EncoderOptions {
+  readonly trained: Checkpoint.Checkpoint | Wire.Wire<Checkpoint.Checkpoint>
+  /** For the card. */
+  readonly scores?: Scores.Scores | Wire.Wire<Scores.Scores>
+  /** The task whose head for hidden tokens goes along; needed where there are several. */
+  readonly task?: string
+  /** How weights are stored; `float32` unless given. `float16` halves the file and rounds every weight to 11 bits. */
+  readonly precision?: "float32" | "float16"
+  /** How sentence-transformers makes one vector of a text's; `mean` unless given. */
+  readonly pooling?: Pooling
+  readonly card?: EncoderCard.Card
+}
+
+/**
+ * The encoder alone as one folder in upstream's layout (see `export/Pretrained`): what pre-training gives, for others to
+ * start from with `Encoder.fromFolder`, transformers or sentence-transformers. A head for hidden tokens goes along as that
+ * of transformers' `…ForMaskedLM`, so that `MaskedEncoder.fromFolder` fills gaps with it; heads of other kinds stay behind.
+ * Low-rank adapters are merged. Equal checkpoints and options give equal bytes.
+ *
+ * Fails with `TrainingInvalid` where `task` has no such head, where several have and none is named, and on a weight that
+ * `float16` cannot hold.
+ */
+export const encoder = ({
+  trained,
+  scores,
+  precision = "float32",
+  pooling = "mean",
+  card = {},
+  ...rest
+}: EncoderOptions): Wire.Wire<HuggingFace.HuggingFace> =>
+  folder({ trained, scores: scores === undefined ? {} : { test: scores }, precision, pooling, card, ...rest })
 
 export { toHub } from "./export/ToHub.ts"

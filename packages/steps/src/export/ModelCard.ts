@@ -4,8 +4,9 @@ import type * as Checkpoint from "@thaw/models/Checkpoint"
 import { Schema } from "effect"
 import { stringify } from "yaml"
 import type * as Scores from "../Scores.ts"
-import * as History from "../training/History.ts"
 import * as JsonText from "./JsonText.ts"
+import { line, table } from "./Markdown.ts"
+import * as Provenance from "./Provenance.ts"
 import * as Upstream from "./Upstream.ts"
 
 /** What only the author knows. */
@@ -47,7 +48,7 @@ export const file = (parts: Parts): Artifact.Content =>
       "## Tasks",
       tasks(parts),
       ...results(parts),
-      ...provenance(parts),
+      ...Provenance.section(parts.training, parts.card.baseModel),
     ].join("\n\n") + "\n",
   )
 
@@ -157,24 +158,3 @@ const results = ({ scores }: Parts): ReadonlyArray<string> =>
           overlap === 0 ? [] : [`Of the examples of ${line(task)}, ${(100 * overlap).toFixed(1)} % were trained on.`],
         ),
       ]
-
-const provenance = ({ card, training }: Parts): ReadonlyArray<string> => {
-  const entries = History.entries(training.history)
-  const from = card.baseModel === undefined ? [] : [`The encoder started from \`${line(card.baseModel)}\`.`]
-  if (entries.length === 0) return from.length === 0 ? [] : ["## How it was made", ...from]
-  const rows = entries.map(({ phase, updates, trainable, undone }) => [
-    `${phase}`,
-    `${updates}`,
-    trainable.join(", "),
-    undone === undefined ? "" : "undone",
-  ])
-  return ["## How it was made", ...from, table(["Phase", "Updates", "What trained", ""], rows)]
-}
-
-const line = (text: string): string => text.replace(/\s+/g, " ")
-
-/** What would end a cell. */
-const cell = (text: string): string => line(text).replaceAll("|", String.raw`\|`)
-
-const table = (titles: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
-  [titles, titles.map(() => "---"), ...rows].map((cells) => `| ${cells.map(cell).join(" | ")} |`).join("\n")

@@ -1,6 +1,7 @@
 /** `config.json` of an exported folder: what the encoder's says, and what the folder's own head is. */
 import type * as Checkpoint from "@thaw/models/Checkpoint"
 import type { EncoderConfig } from "@thaw/models/EncoderConfig"
+import type { Precision } from "@thaw/onnx/Safetensors"
 import * as Upstream from "./Upstream.ts"
 
 type Json = Readonly<Record<string, unknown>>
@@ -30,6 +31,14 @@ const common = ({ json, family }: EncoderConfig): Json => ({
   torch_dtype: "float32",
   // Browsers look for a quantised file otherwise.
   "transformers.js_config": { dtype: "fp32" },
+})
+
+/** Of a folder with the encoder as it was pre-trained. */
+export const pretrained = (config: EncoderConfig, architecture: string, precision: Precision): Json => ({
+  ...common(config),
+  architectures: [architecture],
+  torch_dtype: precision,
+  tie_word_embeddings: true,
 })
 
 /** Of the encoder alone. */

@@ -40,5 +40,8 @@ export const loads = (family: Family, head: Checkpoint.Head): boolean => of(fami
 export const architecture = (family: Family, head: Checkpoint.Head): string =>
   `${of(family).name}For${head.kind === "tokenClassification" ? "Token" : "Sequence"}Classification`
 
+/** The class that has the head for hidden tokens. */
+export const masked = (family: Family): string => `${of(family).name}ForMaskedLM`
+
 /** The class of the encoder alone. */
 export const model = (family: Family): string => `${of(family).name}Model`

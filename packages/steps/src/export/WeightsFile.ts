@@ -1,9 +1,10 @@
-/** `model.safetensors` under the names that transformers' own classes give their parameters, float32. */
+/** `model.safetensors` under the names that transformers' own classes give their parameters. */
 import * as Artifact from "@thaw/core/Artifact"
 import * as EncoderConfig from "@thaw/models/EncoderConfig"
 import * as Family from "@thaw/models/Family"
 import * as Group from "@thaw/models/Group"
 import * as Head from "@thaw/models/Head"
+import * as MaskedHead from "@thaw/models/MaskedHead"
 import * as Network from "@thaw/models/Network"
 import * as Safetensors from "@thaw/onnx/Safetensors"
 import type { Parts } from "./OnnxFile.ts"
@@ -12,27 +13,39 @@ import type { Parts } from "./OnnxFile.ts"
 type Renamed = ReadonlyArray<readonly [own: string, upstream: string]>
 
 /** Written when asked for, as ONNX files are. */
-const file = (tensors: Safetensors.Tensors, names: Renamed): Artifact.Content =>
+const file = (tensors: Safetensors.Tensors, names: Renamed, precision?: Safetensors.Precision): Artifact.Content =>
   Artifact.chunks({
     *[Symbol.iterator]() {
-      yield Safetensors.encode(Object.fromEntries(names.map(([own, upstream]) => [upstream, tensors[own]!])))
+      const renamed = Object.fromEntries(names.map(([own, upstream]) => [upstream, tensors[own]!]))
+      yield Safetensors.encode(renamed, {}, precision)
     },
   })
 
 const ofEncoder = (config: EncoderConfig.EncoderConfig): ReadonlyArray<string> =>
   Network.parameters(EncoderConfig.network(config)).map(({ name }) => name)
 
-/** The encoder without its prefix, and the pooler that it was read with. */
-export const encoder = ({ config, tensors }: Parts): Artifact.Content => {
-  const { family, dimensions } = config
-  const prefix = `${family.prefix}.`
-  const brought = [...Family.broughtShapes(family, dimensions).values()].flatMap((parts) =>
-    parts.flatMap(([name]) => (name.startsWith(prefix) && tensors[name] !== undefined ? [name] : [])),
+/** The pooler that the encoder was read with, where it had one. */
+const pooler = ({ config: { family, dimensions }, tensors }: Parts): ReadonlyArray<string> =>
+  [...Family.broughtShapes(family, dimensions).values()].flatMap((parts) =>
+    parts.flatMap(([name]) => (name.startsWith(`${family.prefix}.`) && tensors[name] !== undefined ? [name] : [])),
   )
+
+/** The encoder without its prefix, and the pooler that it was read with. */
+export const encoder = (parts: Parts, precision?: Safetensors.Precision): Artifact.Content => {
+  const { config, tensors } = parts
+  const names = [...ofEncoder(config), ...pooler(parts)]
   return file(
     tensors,
-    [...ofEncoder(config), ...brought].map((name) => [name, name.slice(prefix.length)]),
+    names.map((name) => [name, name.slice(config.family.prefix.length + 1)]),
+    precision,
   )
+}
+
+/** The encoder, and a head for hidden tokens; the decoder's weight is the table of words, which is there once. */
+export const masked = (parts: Parts, name: string, precision?: Safetensors.Precision): Artifact.Content => {
+  const { config, tensors } = parts
+  const own = [...ofEncoder(config), ...pooler(parts)].map((own): Renamed[number] => [own, own])
+  return file(tensors, [...own, ...MaskedHead.upstreamNames(config, Group.head(name))], precision)
 }
 
 /** The encoder, and a head whose form is the family's own. */
