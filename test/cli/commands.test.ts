@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import { events, project, thaw } from "./thaw.ts"
@@ -124,6 +124,55 @@ describe("thaw runs", () => {
     expect(lines).toHaveLength(3)
     expect(lines[1]).toMatch(/triage +done +\d+\.\d s +topic accuracy 0\.900$/)
     expect(lines[2]).toMatch(/failing +failed/)
+  })
+})
+
+describe("thaw curve", () => {
+  it("draws the losses of a run's updates and of its evaluations", async () => {
+    const folder = project()
+    await thaw(folder, ["run", "triage.ts"])
+    const id = await runId(folder)
+    const { code, stdout, stderr } = await thaw(folder, ["curve", id.slice(0, -2), "--out", "pictures/losses.svg"])
+    expect([code, stderr, stdout]).toEqual([0, "", "pictures/losses.svg\n"])
+    const picture = readFileSync(path.join(folder, "pictures/losses.svg"), "utf8")
+    expect(picture).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/)
+    expect(picture).toContain(`aria-label="Loss over updates of triage, run ${id}"`)
+    // Bytes depend on the losses alone.
+    await thaw(folder, ["curve", id, "--out", "again.svg"])
+    expect(readFileSync(path.join(folder, "again.svg"), "utf8")).toBe(picture)
+  })
+
+  it("tells runs apart by their names", async () => {
+    const folder = project()
+    await thaw(folder, ["run", "triage.ts"])
+    const first = await runId(folder)
+    await thaw(folder, ["run", "triage.ts", "--seed", "9"])
+    const second = await runId(folder)
+    expect((await thaw(folder, ["curve", first, second])).code).toBe(0)
+    const picture = readFileSync(path.join(folder, "curve.svg"), "utf8")
+    for (const id of [first, second]) expect(picture).toContain(`>${id}`)
+  })
+
+  it("refuses a run that is not there, one that trained nothing, and a file that is no picture", async () => {
+    const folder = project()
+    await thaw(folder, ["run", "triage.ts"])
+    await thaw(folder, ["run", "triage.ts"])
+    const id = await runId(folder)
+    const kept = await thaw(folder, ["curve", id])
+    expect([kept.code, kept.stderr]).toEqual([
+      2,
+      `error: run "${id}": expected a run that trained, got one without updates. ` +
+        "What was kept from an earlier run was trained there; thaw runs lists them.\n",
+    ])
+    const unknown = await thaw(folder, ["curve", "1999"])
+    expect(unknown.code).toBe(2)
+    expect(unknown.stderr).toMatch(/^error: run "1999": expected /)
+    const png = await thaw(folder, ["curve", id, "--out", "curve.png"])
+    expect([png.code, png.stderr]).toEqual([
+      2,
+      "error: --out: expected a file that ends with .svg, got curve.png. The picture is drawn as SVG.\n",
+    ])
+    expect(existsSync(path.join(folder, "curve.svg"))).toBe(false)
   })
 })
 

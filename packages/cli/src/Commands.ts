@@ -86,6 +86,23 @@ const runs = Command.make(
   Command.withDescription("List the runs of this project, newest first."),
 )
 
+const curve = Command.make(
+  "curve",
+  {
+    run: Argument.String("run").pipe(
+      Argument.withDescription("Runs as runs lists them; the beginning of a name is enough"),
+      Argument.atLeast(1),
+    ),
+    out: Flag.String("out").pipe(Flag.withDescription("The picture, an .svg file"), Flag.withDefault("curve.svg")),
+  },
+  load(() => import("./commands/Curve.ts")),
+).pipe(
+  Command.withShortDescription("Draw the losses of recorded runs"),
+  Command.withDescription(
+    "Draw the loss of every update of recorded runs, and the losses of their evaluations, as one picture.",
+  ),
+)
+
 const doctor = Command.make(
   "doctor",
   {},
@@ -120,5 +137,5 @@ const predict = Command.make(
 
 export const thaw = Command.make("thaw").pipe(
   Command.withDescription("Declarative, multi-task fine-tuning of sentence transformers"),
-  Command.withSubcommands([run, plan, why, rerun, runs, doctor, predict]),
+  Command.withSubcommands([run, plan, why, rerun, runs, curve, doctor, predict]),
 )

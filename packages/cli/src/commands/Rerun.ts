@@ -11,6 +11,7 @@ import * as Outputs from "../Outputs.ts"
 import * as PipelineFile from "../PipelineFile.ts"
 import * as Planning from "../Planning.ts"
 import * as Provenance from "../Provenance.ts"
+import * as Recorded from "../Recorded.ts"
 import type { Palette } from "../render/Ansi.ts"
 import { choose } from "../render/Choose.ts"
 import * as Figures from "../render/Figures.ts"
@@ -25,13 +26,7 @@ export const handle = ({ run: wanted }: { readonly run: string }) => {
 
 const again = Effect.fnUntraced(function* (wanted: string, home: string) {
   const journal = yield* Journal
-  const recorded = yield* journal.run(wanted).pipe(
-    // A journal that cannot be read names a file; one that has no such run repeats the argument.
-    Effect.mapError((error) => {
-      const { where, expected, got, advice } = error
-      return where === `run ${JSON.stringify(wanted)}` ? new ArgumentsInvalid({ where, expected, got, advice }) : error
-    }),
-  )
+  const recorded = yield* Recorded.run(wanted)
   const before = yield* journal.stepRuns(recorded.id)
   const given = yield* Arguments.recall(recorded)
   const loaded = yield* PipelineFile.load(Home.located(home, recorded.file))
