@@ -174,7 +174,8 @@ describe("dropout in a phase", () => {
 
   it("gives every micro-batch of an update a mask of its own", async () => {
     const phase = await phaseOf("bert", "nothing", rated(0.1))
-    const { add, apply } = TrainingModel.make(phase).accumulation(["topic"])
+    const model = TrainingModel.make(phase)
+    const { add, apply } = model.accumulation(["topic"])
     const has = (graph: Graph.Graph) => graph.inputs.some(({ name }) => name === Dropout.microBatch)
     expect([has(add.graph), has(apply.graph)]).toEqual([true, false])
     const initial = await Golden.weightsOf("bert", "initial")
@@ -184,7 +185,7 @@ describe("dropout in a phase", () => {
         ...initial,
         ...batch,
         ...TrainingModel.freshAccumulators(apply.parameters),
-        ...TrainingModel.units([batch!]),
+        ...model.units([batch!]),
         ...TrainingModel.weights({ topic: 1 }),
         ...TrainingModel.microBatch(microBatch),
       }

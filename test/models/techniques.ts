@@ -170,7 +170,7 @@ const updating = Effect.fnUntraced(function* (
     rates: Readonly<Record<Group.Group, number>>,
     at: number,
   ) {
-    const units = TrainingModel.units(microBatches)
+    const units = model.units(microBatches)
     const losses: Record<string, number> = {}
     let total = 0
     for (const [place, batch] of microBatches.entries()) {

@@ -1,5 +1,6 @@
 import * as Seed from "@thaw/core/Seed"
 import * as Head from "@thaw/models/Head"
+import type { MaskedTokens } from "@thaw/models/heads/MaskedTokens"
 import * as Tokenizer from "@thaw/models/Tokenizer"
 import * as WordPieceTrainer from "@thaw/models/WordPieceTrainer"
 import type * as Batch from "@thaw/steps/Batch"
@@ -15,7 +16,7 @@ const tokenizer = Effect.runSync(
   ),
 )
 const make = (options: Parameters<typeof Head.maskedTokens>[0]) =>
-  Effect.runSync(Masking.make("gaps", Head.maskedTokens(options) as Masking.MaskedTokens, tokenizer, "Train.phase"))
+  Effect.runSync(Masking.make("gaps", Head.maskedTokens(options) as MaskedTokens, tokenizer, "Train.phase"))
 
 const exampleOf = (text: string, id = text): Batch.EncodedExample => ({
   id,
@@ -89,7 +90,7 @@ describe("hiding tokens", () => {
   })
 
   it("needs a tokenizer with a mask token", () => {
-    const run = Masking.make("gaps", Head.maskedTokens() as Masking.MaskedTokens, { ...tokenizer, maskId: undefined }, "Train.phase") // prettier-ignore
+    const run = Masking.make("gaps", Head.maskedTokens() as MaskedTokens, { ...tokenizer, maskId: undefined }, "Train.phase") // prettier-ignore
     expect(Effect.runSync(Effect.flip(run)).message).toBe(
       "Train.phase, task gaps: expected a tokenizer with a mask token, [MASK] or <mask>, got one without.",
     )

@@ -187,6 +187,12 @@ export const tasksOf = (dataset: Pick<Dataset, "schema">): Tasks => {
   }
 }
 
+/** What the column of a task holds; undefined where there is none. */
+export const roleOf = ({ schema }: Pick<Dataset, "schema">, task: string): Role | undefined =>
+  schema.fields.find(({ name }) => name === ExampleColumns.taskColumn(task))?.metadata.get(ExampleColumns.roleKey) as
+    | Role
+    | undefined
+
 export const size = (dataset: Dataset): number => dataset.size
 
 /** Every row, in order. Re-iterable: each time the record batches are read anew, and only one is held at a time. */

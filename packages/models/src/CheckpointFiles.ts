@@ -5,18 +5,12 @@ import * as Artifact from "@thaw/core/Artifact"
 import { ArtifactBroken } from "@thaw/core/Errors"
 import type { SafetensorsBroken } from "@thaw/onnx/Errors"
 import * as Safetensors from "@thaw/onnx/Safetensors"
-import { Effect, Schema } from "effect"
+import { Effect, Schema, Tuple } from "effect"
 import * as Head from "./Head.ts"
 import * as JsonFile from "./JsonFile.ts"
 
-const Labels = { labels: Schema.Array(Schema.String) }
-
 /** A task's head and its labels in the order of their classes; none where it needs none. */
-export const TaskHead = Schema.Union([
-  Schema.Struct({ ...Head.Head.members[0].fields, ...Labels }),
-  Schema.Struct({ ...Head.Head.members[1].fields, ...Labels }),
-  Schema.Struct({ ...Head.Head.members[2].fields, ...Labels }),
-])
+export const TaskHead = Head.Head.mapMembers(Tuple.map(Schema.fieldsAssign({ labels: Schema.Array(Schema.String) })))
 export type TaskHead = typeof TaskHead.Type
 
 /** `heads.json`: task → head. */

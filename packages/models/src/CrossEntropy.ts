@@ -51,6 +51,17 @@ export const loss = (logits: Value.Value, labels: Value.Value, options: Options 
   return mean(logLikelihood, labelled, units ?? positive(total(Op.Mul(weight, labelled))))
 }
 
+/**
+ * What the sum is divided by, for labels of a batch; 0 where none counts.
+ *
+ * @param labels int32, of any form
+ */
+export const counted = (labels: Tensor.Tensor, classWeights?: Options["classWeights"]): number =>
+  Tensor.numbers(labels).reduce(
+    (sum, label) => (label < 0 ? sum : sum + (classWeights === undefined ? 1 : classWeights[label]!)),
+    0,
+  )
+
 const total = (of: Value.Value): Value.Value => Op.ReduceSum(of, { axes: [0], keepdims: 0 })
 
 const mean = (logLikelihood: Value.Value, labelled: Value.Value, units: Value.Value): Value.Value =>

@@ -76,7 +76,7 @@ export const cut = (
 ): Cut => {
   const network = EncoderConfig.network(config)
   const top = Group.ofEncoder(config.dimensions.blocks).slice(bottom.length)
-  const kinds = answering(heads).map((task) => headOf(config, heads, task).reads)
+  const kinds = answering(heads).map((task) => Head.networkOf(heads[task]!, task, config).reads)
   const form = top.length > 0 ? (["tokens"] as const) : Boundary.formFor(kinds)
   const inputs = Inputs.make()
   const crossing = Network.forward(network, bottom, weights, inputs)
@@ -112,11 +112,6 @@ export const answering = (heads: Heads): ReadonlyArray<string> =>
     .filter((task) => Head.isLabelled(heads[task]!))
     .sort()
 
-const headOf = (config: EncoderConfig.EncoderConfig, heads: Heads, task: string): Head.Network => {
-  const { labels, ...kind } = heads[task]!
-  return Head.network(kind, task, labels.length, config)
-}
-
 /** What every head says of what it reads, and all heads' parameters. */
 const answers = (
   config: EncoderConfig.EncoderConfig,
@@ -128,7 +123,7 @@ const answers = (
   const parameters: Array<Parameter> = []
   const outputs: Record<string, Value> = {}
   for (const task of answering(heads)) {
-    const head = headOf(config, heads, task)
+    const head = Head.networkOf(heads[task]!, task, config)
     const logits = head.logits(weights, read(head.reads))
     parameters.push(...head.parameters)
     outputs[`logits.${task}`] =

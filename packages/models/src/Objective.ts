@@ -17,6 +17,7 @@ import type { EncoderConfig } from "./EncoderConfig.ts"
 import { TrainingInvalid } from "./Errors.ts"
 import * as Group from "./Group.ts"
 import * as Head from "./Head.ts"
+import type { Asked, HeadNetwork } from "./heads/HeadNetwork.ts"
 import * as Inputs from "./Inputs.ts"
 import * as Network from "./Network.ts"
 import type { Changed } from "./Optimizer.ts"
@@ -99,12 +100,10 @@ const changedBy = (
   })
 }
 
-export const headOf = ({ config, heads }: Pick<Settings, "config" | "heads">, task: string): Head.Network => {
-  const { labels, ...head } = heads[task]!
-  return Head.network(head, task, labels.length, config)
-}
+export const headOf = ({ config, heads }: Pick<Settings, "config" | "heads">, task: string): HeadNetwork =>
+  Head.networkOf(heads[task]!, task, config)
 
-const knownHead = (settings: Settings, task: string): Head.Network => {
+const knownHead = (settings: Settings, task: string): HeadNetwork => {
   if (settings.heads[task] !== undefined) return headOf(settings, task)
   throw new TrainingInvalid({
     where: "update",
@@ -154,7 +153,7 @@ const forward = ({ settings, network, above, crossing }: Parts, tasks: ReadonlyA
   let total: Value.Value | undefined
   for (const [task, head] of headsOf) {
     headParameters.push(...head.parameters)
-    const given: Head.Asked = {
+    const given: Asked = {
       input: (name, dtype, shape) => Value.input(`${name}.${task}`, dtype, shape),
       smoothing: settings.labelSmoothing?.[task],
       classWeights: settings.classWeights?.[task],

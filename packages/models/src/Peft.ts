@@ -24,6 +24,7 @@ import * as EncoderConfig from "./EncoderConfig.ts"
 import { TrainingInvalid } from "./Errors.ts"
 import * as Family from "./Family.ts"
 import * as Group from "./Group.ts"
+import * as Head from "./Head.ts"
 import * as Lora from "./Lora.ts"
 import * as Network from "./Network.ts"
 
@@ -135,8 +136,9 @@ export const of = Effect.fnUntraced(function* (
 
 /** Upstream has no class for a head over the mean, and no type for hidden tokens. */
 const taskType = (head: Checkpoint.Head): Config["task_type"] => {
-  if (head.kind === "tokenClassification") return "TOKEN_CLS"
-  return head.kind === "classification" && head.pooling === "cls" ? "SEQ_CLS" : null
+  if (!Head.isLabelled(head)) return null
+  if (Head.traits[head.kind].unit === "token") return "TOKEN_CLS"
+  return Head.reads(head) === "cls" ? "SEQ_CLS" : null
 }
 
 /** Names of a head's parameters in upstream's model for its task: without the group, the pooler as the encoder's. */

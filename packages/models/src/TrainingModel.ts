@@ -31,6 +31,7 @@ import * as Boundary from "./Boundary.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
 import { TrainingInvalid } from "./Errors.ts"
 import * as Group from "./Group.ts"
+import type { HeadNetwork } from "./heads/HeadNetwork.ts"
 import * as Dropout from "./Dropout.ts"
 import * as Inputs from "./Inputs.ts"
 import * as Lora from "./Lora.ts"
@@ -71,6 +72,15 @@ export interface TrainingModel {
    * @throws TrainingInvalid as `update` does
    */
   readonly separation: (tasks: ReadonlyArray<string>) => Separation.Separation
+  /**
+   * The inputs `units.<task>` of all micro-batches of an update: how many labels of the task they have together, each
+   * counted as its class weighs. A task's loss is the mean over these, as if the micro-batches were one batch.
+   *
+   * @param microBatches inputs of graphs, with `labels.<task>`
+   */
+  readonly units: (
+    microBatches: Iterable<Readonly<Record<string, Tensor.Tensor>>>,
+  ) => Readonly<Record<string, Tensor.Tensor>>
 }
 
 export interface Update {
@@ -94,7 +104,7 @@ export interface Accumulation {
 /** Adds the gradients of a micro-batch to the accumulators. */
 export interface Add {
   /**
-   * Each task needs `units.<task>`, see `units`. The outputs `loss.<task>` and `loss` are shares: over the micro-batches
+   * Each task needs `units.<task>`, see `TrainingModel`. The outputs `loss.<task>` and `loss` are shares: over the micro-batches
    * of an update they add up to its losses.
    */
   readonly graph: Graph.Graph
@@ -142,32 +152,24 @@ export const freshAccumulators = (
     ]),
   )
 
-/**
- * The inputs `units.<task>` of all micro-batches of an update: how many labels of the task they have together, each
- * counted as its class weighs. A task's loss is the mean over these, as if the micro-batches were one batch.
- *
- * @param microBatches inputs of graphs, with `labels.<task>`
- */
-export const units = (
-  microBatches: Iterable<Readonly<Record<string, Tensor.Tensor>>>,
+const unitsOf = (
+  heads: Readonly<Record<string, HeadNetwork>>,
   classWeights: Phase["classWeights"] = {},
-): Readonly<Record<string, Tensor.Tensor>> => {
-  const counts = new Map<string, number>()
-  for (const feeds of microBatches) {
-    for (const [name, labels] of Object.entries(feeds)) {
-      if (!name.startsWith("labels.")) continue
-      const task = name.slice("labels.".length)
-      const weights = classWeights[task]
-      const weighed = Tensor.numbers(labels).reduce(
-        (sum, label) => (label < 0 ? sum : sum + (weights === undefined ? 1 : weights[label]!)),
-        0,
-      )
-      counts.set(task, (counts.get(task) ?? 0) + weighed)
+): TrainingModel["units"] => {
+  const counted = (task: string, labels: Tensor.Tensor) => heads[task]!.counted(labels, classWeights[task])
+  return (microBatches) => {
+    const counts = new Map<string, number>()
+    for (const feeds of microBatches) {
+      for (const [name, labels] of Object.entries(feeds)) {
+        if (!name.startsWith("labels.")) continue
+        const task = name.slice("labels.".length)
+        counts.set(task, (counts.get(task) ?? 0) + counted(task, labels))
+      }
     }
+    return Object.fromEntries(
+      Array.from(counts, ([task, count]) => [`units.${task}`, Tensor.scalar("float32", count > 0 ? count : 1)]),
+    )
   }
-  return Object.fromEntries(
-    Array.from(counts, ([task, count]) => [`units.${task}`, Tensor.scalar("float32", count > 0 ? count : 1)]),
-  )
 }
 
 /** Graph inputs `weight.<task>`: how much the loss of each of these tasks counts. */
@@ -231,6 +233,10 @@ export const make = (phase: Phase): TrainingModel => {
     update: perTasks((tasks) => makeUpdate(Objective.of(parts, tasks), phase)),
     accumulation: perTasks((tasks) => makeAccumulation(parts, phase, tasks)),
     separation: perTasks((tasks) => Separation.make(parts, phase, tasks)),
+    units: unitsOf(
+      Object.fromEntries(Object.keys(heads).map((task) => [task, Objective.headOf(phase, task)])),
+      phase.classWeights,
+    ),
   }
 }
 

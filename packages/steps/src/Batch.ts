@@ -2,7 +2,7 @@
  * From examples to the int32 tensors that a training or inference graph takes.
  *
  * Tasks that read the same dataset share its examples: one encoding serves all their losses, and a label an example
- * does not have is −100, which no loss reads.
+ * does not have is a number that no loss reads.
  *
  * ```
  * input_ids, attention_mask, token_type_ids   int32 [batch, tokens]
@@ -16,15 +16,12 @@ import * as Dataset from "@thaw/core/Dataset"
 import { InvalidData, PipelineInvalid } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import type * as Checkpoint from "@thaw/models/Checkpoint"
-import * as Head from "@thaw/models/Head"
 import * as Tokenizer from "@thaw/models/Tokenizer"
-import * as Tensor from "@thaw/onnx/Tensor"
+import type * as Tensor from "@thaw/onnx/Tensor"
 import { Effect } from "effect"
 import * as EncodedCorpus from "./EncodedCorpus.ts"
+import * as Labels from "./heads/Labels.ts"
 import * as Masking from "./Masking.ts"
-
-/** A label that no loss reads. */
-export const ignored = -100
 
 /** One example, encoded once. */
 export interface EncodedExample {
@@ -99,11 +96,9 @@ export const encode = Effect.fnUntraced(function* (
       else yield* requireAnswerable(dataset, task, `${where}, task ${task}`)
     }
     const classes = new Map(tasks.map((task) => [task, new Map(heads[task]!.labels.map((label, at) => [label, at]))]))
-    const columns = Dataset.tasksOf(dataset)
     const { add, examples } = EncodedCorpus.collector({
       vocabularySize: encoding.tokenizer.vocabularySize,
-      labelled: columns.labels.filter((task) => tasks.includes(task)),
-      tagged: columns.tags.filter((task) => tasks.includes(task)),
+      roles: Object.fromEntries(tasks.map((task) => [task, Dataset.roleOf(dataset, task)])),
       words: Object.keys(masks).length > 0,
     })
     let encoded = 0
@@ -207,13 +202,9 @@ export interface Batch {
 
 /** Pads examples to the longest of them and gathers the labels of the tasks. */
 export const make = (examples: ReadonlyArray<EncodedExample>, heads: Heads, padId: number): Batch => {
-  const size = examples.length
   const tokens = Math.max(...examples.map(({ encoding }) => encoding.ids.length))
-  const fill = (padding: number, of: (example: EncodedExample) => ArrayLike<number>): Tensor.Tensor => {
-    const data = new Int32Array(size * tokens).fill(padding)
-    examples.forEach((example, row) => data.set(of(example), row * tokens))
-    return Tensor.int32([size, tokens], data)
-  }
+  const fill = (padding: number, of: (example: EncodedExample) => ArrayLike<number>) =>
+    Labels.grid(examples, tokens, padding, of)
   const feeds: Record<string, Tensor.Tensor> = {
     input_ids: fill(padId, ({ encoding }) => encoding.ids),
     attention_mask: fill(0, ({ encoding }) => new Int32Array(encoding.ids.length).fill(1)),
@@ -222,35 +213,6 @@ export const make = (examples: ReadonlyArray<EncodedExample>, heads: Heads, padI
   const tasks = Object.keys(heads)
     .filter((task) => examples.some((example) => isLabelled(example, task)))
     .sort()
-  for (const task of tasks) {
-    if (!Head.isLabelled(heads[task]!)) {
-      Object.assign(feeds, maskedFeeds(examples, task, tokens))
-      continue
-    }
-    feeds[`labels.${task}`] =
-      heads[task]!.kind === "classification"
-        ? Tensor.int32(
-            [size],
-            examples.map(({ classes }) => classes[task] ?? ignored),
-          )
-        : fill(ignored, ({ encoding, tags }) => perToken(encoding.words, tags[task]))
-  }
+  for (const task of tasks) Object.assign(feeds, Labels.byKind[heads[task]!.kind](examples, task, tokens))
   return { feeds, tasks }
 }
-
-/** Hidden tokens of all examples, one after the other. */
-const maskedFeeds = (examples: ReadonlyArray<EncodedExample>, task: string, tokens: number) => {
-  const found = examples.map(({ masked = {} }) => (Object.hasOwn(masked, task) ? masked[task]! : nothingMasked))
-  const places = found.flatMap((each, row) => each.places.map((place) => row * tokens + place))
-  const labels = found.flatMap((each) => each.labels)
-  return {
-    [`places.${task}`]: Tensor.int32([places.length], places),
-    [`labels.${task}`]: Tensor.int32([labels.length], labels),
-  }
-}
-
-const nothingMasked: Masking.Masked = { places: [], labels: [] }
-
-/** The first piece of a word carries its class; further pieces and special tokens carry none. */
-const perToken = (words: Int32Array, tags: ReadonlyArray<number> | undefined): Int32Array =>
-  words.map((word, at) => (tags === undefined || word < 0 || words[at - 1] === word ? ignored : tags[word]!))

@@ -9,7 +9,7 @@ import { Sessions } from "@thaw/onnx/Session"
 import { Effect, Schema } from "effect"
 import * as Batch from "./Batch.ts"
 import * as Environment from "./Environment.ts"
-import * as Evaluation from "./Evaluation.ts"
+import * as Outcomes from "./heads/Outcomes.ts"
 import * as Inference from "./Inference.ts"
 
 /**
@@ -58,9 +58,10 @@ export const loss = Step.make({
     const answering = yield* Inference.open(device, checkpoint, tokenizer.padId)
     const labelled = corpus!.examples.filter((example) => Batch.isLabelled(example, task))
     const answers = yield* Inference.logits(answering, labelled, [task])
-    const classes = checkpoint.heads[task]!.labels.length
+    const head = checkpoint.heads[task]!
+    const { loss } = Outcomes.of(head)
     const losses = new Map(
-      labelled.map((example, at) => [example.id, Evaluation.lossOf(example, task, answers[at]![task]!, classes)]),
+      labelled.map((example, at) => [example.id, loss(task, head, { example, scores: answers[at]![task]! })]),
     )
     // The rows are those of training examples, with a score more.
     return Dataset.fromRows(scored(examples, name, losses), {

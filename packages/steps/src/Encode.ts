@@ -56,8 +56,7 @@ export const vectors = Effect.fnUntraced(function* (
   const limit = { maxTokens: Checkpoint.maxTokens(checkpoint, tokenizer) }
   const { add, examples } = EncodedCorpus.collector({
     vocabularySize: tokenizer.vocabularySize,
-    labelled: [],
-    tagged: [],
+    roles: {},
   })
   for (const row of rows) add(row.id, Tokenizer.encodeExample(tokenizer, row, limit), nothing)
   const device = yield* (yield* Sessions).open

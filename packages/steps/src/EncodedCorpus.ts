@@ -11,6 +11,7 @@
  *
  * An example is a view of its columns. Two views of one example are the same object.
  */
+import type * as Dataset from "@thaw/core/Dataset"
 import type * as Tokenizer from "@thaw/models/Tokenizer"
 import type { EncodedExample } from "./Batch.ts"
 
@@ -55,20 +56,62 @@ const int32s = () => new Column(new Int32Array(0))
 
 const none = -1
 
-/** Values of one token task. */
-interface Tags {
-  readonly classes: Column<Int32Array>
-  /** Where an example's begin in `classes`, or `none`. */
-  readonly starts: Column<Int32Array>
-  readonly counts: Column<Int32Array>
+/** What the examples say of one task, in their order. */
+interface Answers<A> {
+  /** Undefined: the example does not say. */
+  readonly add: (answer: A | undefined) => void
+  readonly has: (at: number) => boolean
+  /** Of an example that says something. */
+  readonly at: (at: number) => A
+}
+
+/** A class each. */
+class Classes implements Answers<number> {
+  private readonly classes = int32s()
+  add(answer: number | undefined): void {
+    this.classes.push(answer ?? none)
+  }
+  has(at: number): boolean {
+    return this.classes.at(at) !== none
+  }
+  at(at: number): number {
+    return this.classes.at(at)
+  }
+}
+
+/** Several classes each. */
+class Sequences implements Answers<ReadonlyArray<number>> {
+  private readonly classes = int32s()
+  /** Where an example's begin, or `none`. */
+  private readonly starts = int32s()
+  private readonly counts = int32s()
+  add(answer: ReadonlyArray<number> | undefined): void {
+    this.starts.push(answer === undefined ? none : this.classes.length)
+    this.counts.push(answer?.length ?? 0)
+    if (answer !== undefined) this.classes.append(answer)
+  }
+  has(at: number): boolean {
+    return this.starts.at(at) !== none
+  }
+  at(at: number): ReadonlyArray<number> {
+    const from = this.starts.at(at)
+    return Array.from(this.classes.slice(from, from + this.counts.at(at)))
+  }
+}
+
+type ByTask<A> = ReadonlyMap<string, Answers<A>>
+
+/** What one example says, task by task. */
+const answersOf = <A>(columns: ByTask<A>, at: number): Readonly<Record<string, A>> => {
+  const found: Record<string, A> = {}
+  for (const [task, column] of columns) if (column.has(at)) found[task] = column.at(at)
+  return found
 }
 
 export interface Shape {
   readonly vocabularySize: number
-  /** Classification tasks. */
-  readonly labelled: ReadonlyArray<string>
-  /** Token tasks. */
-  readonly tagged: ReadonlyArray<string>
+  /** What examples have for each task. */
+  readonly roles: Readonly<Record<string, Dataset.Role | undefined>>
   /** Whether a task asks which tokens are of one word; those with tags do. */
   readonly words?: boolean
 }
@@ -86,14 +129,15 @@ class Columns {
   private readonly starts = int32s()
   private names = Buffer.alloc(1024)
   private readonly nameEnds = int32s()
-  private readonly classes: ReadonlyMap<string, Column<Int32Array>>
-  private readonly tags: ReadonlyMap<string, Tags>
+  private readonly classes: ByTask<number>
+  private readonly tags: ByTask<ReadonlyArray<number>>
 
-  constructor({ vocabularySize, labelled, tagged, words = false }: Shape) {
+  constructor({ vocabularySize, roles, words = false }: Shape) {
+    const tasksOf = (role: Dataset.Role) => Object.keys(roles).filter((task) => roles[task] === role)
     this.tokens = vocabularySize > 2 ** 16 ? int32s() : new Column(new Uint16Array(0))
-    this.wordOf = words || tagged.length > 0 ? int32s() : undefined
-    this.classes = new Map(labelled.map((task) => [task, int32s()]))
-    this.tags = new Map(tagged.map((task) => [task, { classes: int32s(), starts: int32s(), counts: int32s() }]))
+    this.wordOf = words || tasksOf("tags").length > 0 ? int32s() : undefined
+    this.classes = new Map(tasksOf("label").map((task) => [task, new Classes()]))
+    this.tags = new Map(tasksOf("tags").map((task) => [task, new Sequences()]))
   }
 
   add(id: string, { ids, typeIds, words }: Tokenizer.Encoded, labels: Labels): void {
@@ -106,13 +150,8 @@ class Columns {
     this.wordOf?.append(words)
     this.tokens.append(ids)
     this.addName(id)
-    for (const [task, column] of this.classes) column.push(labels.classes.get(task) ?? none)
-    for (const [task, column] of this.tags) {
-      const given = labels.tags.get(task)
-      column.starts.push(given === undefined ? none : column.classes.length)
-      column.counts.push(given?.length ?? 0)
-      if (given !== undefined) column.classes.append(given)
-    }
+    for (const [task, column] of this.classes) column.add(labels.classes.get(task))
+    for (const [task, column] of this.tags) column.add(labels.tags.get(task))
   }
 
   private addName(id: string): void {
@@ -150,21 +189,15 @@ class Columns {
   }
 
   classesOf(at: number): Readonly<Record<string, number>> {
-    const found = [...this.classes].map(([task, column]) => [task, column.at(at)] as const)
-    return Object.fromEntries(found.filter(([, label]) => label !== none))
+    return answersOf(this.classes, at)
   }
 
   tagsOf(at: number): Readonly<Record<string, ReadonlyArray<number>>> {
-    return Object.fromEntries(
-      [...this.tags].flatMap(([task, { classes, starts, counts }]) => {
-        const from = starts.at(at)
-        return from === none ? [] : [[task, Array.from(classes.slice(from, from + counts.at(at)))] as const]
-      }),
-    )
+    return answersOf(this.tags, at)
   }
 
   isLabelled(at: number, task: string): boolean {
-    return (this.classes.get(task)?.at(at) ?? none) !== none || (this.tags.get(task)?.starts.at(at) ?? none) !== none
+    return [this.classes, this.tags].some((columns) => columns.get(task)?.has(at) === true)
   }
 }
 

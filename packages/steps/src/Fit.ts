@@ -9,6 +9,7 @@ import * as TextSet from "@thaw/models/TextSet"
 import { Effect, Schema } from "effect"
 import * as Batch from "./Batch.ts"
 import * as Evaluation from "./Evaluation.ts"
+import * as Classification from "./heads/Classification.ts"
 import * as Features from "./Features.ts"
 import * as Logistic from "./fit/Logistic.ts"
 import * as Scores from "./Scores.ts"
@@ -134,7 +135,7 @@ export const evaluate = Step.make({
       })),
     )
     yield* Evaluation.requireExamples(answers.length, task, step)
-    const scores = Evaluation.classification(task, labels, answers)
+    const scores = Classification.figures(task, labels, answers)
     yield* emit({ _tag: "evaluated", step, phase: null, task, split: "test", metrics: scores.metrics })
     return { tasks: [unseen.overlap === undefined ? scores : { ...scores, overlap: unseen.overlap }] }
   }),

@@ -7,12 +7,10 @@
  */
 import { PipelineInvalid } from "@thaw/core/Errors"
 import * as Seed from "@thaw/core/Seed"
-import type * as Head from "@thaw/models/Head"
+import type { MaskedTokens } from "@thaw/models/heads/MaskedTokens"
 import type * as Tokenizer from "@thaw/models/Tokenizer"
 import { Effect } from "effect"
 import type { EncodedExample } from "./Batch.ts"
-
-export type MaskedTokens = Extract<Head.Head, { readonly kind: "maskedTokens" }>
 
 /** Tokens of an example that are asked for, and what they were. */
 export interface Masked {

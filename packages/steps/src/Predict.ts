@@ -6,7 +6,7 @@ import * as Words from "@thaw/models/Words"
 import type { SessionFailed } from "@thaw/onnx/Errors"
 import { Effect } from "effect"
 import type * as Batch from "./Batch.ts"
-import * as Chunk from "./Chunk.ts"
+import * as Outcomes from "./heads/Outcomes.ts"
 import * as Inference from "./Inference.ts"
 import type { Answerer } from "./predict/Answerer.ts"
 import * as FromCheckpoint from "./predict/FromCheckpoint.ts"
@@ -76,41 +76,12 @@ const opened = ({ heads, encoding: { tokenizer, limit }, open }: Answerer) =>
       })
       const scores = yield* Inference.logits(answering, examples, tasks)
       return sentences.map(({ text, words }, at): Answered => {
+        const asked = { text, words, encoding: examples[at]!.encoding }
         const answer = (task: string): Answer => {
-          const { kind, labels } = heads[task]!
-          const logits = scores[at]![task]!
-          return kind === "classification"
-            ? classified(labels, logits)
-            : entities(text, words, labels, logits, examples[at]!)
+          const head = heads[task]!
+          return Outcomes.of(head).answer(head, asked, scores[at]![task]!)
         }
         return { text, tasks: Object.fromEntries(tasks.map((task) => [task, answer(task)])) }
       })
     })
   })
-
-const classified = (labels: ReadonlyArray<string>, scores: Float32Array): Answer => ({
-  _tag: "classification",
-  label: labels[Inference.best(scores)]!,
-  probabilities: Object.fromEntries(Inference.probabilities(scores).map((share, at) => [labels[at]!, share])),
-})
-
-const entities = (
-  text: string,
-  words: ReadonlyArray<Words.Word>,
-  labels: ReadonlyArray<string>,
-  scores: Float32Array,
-  { encoding }: Batch.EncodedExample,
-): Answer => {
-  const outside = Math.max(0, labels.indexOf("O"))
-  const tags = Inference.perWord(scores, labels.length, encoding, words.length, outside).map(
-    ({ label }) => labels[label]!,
-  )
-  return {
-    _tag: "tokenClassification",
-    entities: Chunk.read(tags).map(({ type, start, end }) => {
-      const { from } = words[start]!
-      const { to } = words[end - 1]!
-      return { type, text: text.slice(from, to), from, to }
-    }),
-  }
-}

@@ -1,6 +1,7 @@
 /** What evaluating a checkpoint on held-out examples gives: figures per task, as a small JSON artifact. */
-import { Schema } from "effect"
 import * as Artifact from "@thaw/core/Artifact"
+import * as Head from "@thaw/models/Head"
+import { Schema } from "effect"
 
 export const LabelScores = Schema.Struct({
   label: Schema.String,
@@ -13,7 +14,7 @@ export const LabelScores = Schema.Struct({
 
 export const TaskScores = Schema.Struct({
   task: Schema.String,
-  head: Schema.Literals(["classification", "tokenClassification", "maskedTokens"]),
+  head: Head.Kind,
   /** How many examples carry a label for the task. */
   examples: Schema.Int,
   /** `accuracy`, `macroF1`, `loss` for classification; `entityPrecision`, `entityRecall`, `entityF1`, `tokenAccuracy`, `loss` for tags; `accuracy`, `loss`, `perplexity` for hidden tokens. */

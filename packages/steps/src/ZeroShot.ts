@@ -11,6 +11,7 @@ import * as Group from "@thaw/models/Group"
 import { Effect } from "effect"
 import * as Encode from "./Encode.ts"
 import * as Evaluation from "./Evaluation.ts"
+import * as Classification from "./heads/Classification.ts"
 import * as Features from "./Features.ts"
 
 export interface Inputs {
@@ -56,7 +57,7 @@ export const scores = Effect.fnUntraced(function* (
       cosine(Features.vector(matrix, labels.length + at), Features.vector(matrix, label)),
     ),
   }))
-  return Evaluation.ranking(task, labels, answers)
+  return Classification.ranking(task, labels, answers)
 })
 
 const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, each, at) => sum + each * b[at]!, 0)

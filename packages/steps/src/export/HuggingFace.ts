@@ -19,6 +19,7 @@ import * as Problem from "@thaw/core/Problem"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as CheckpointFiles from "@thaw/models/CheckpointFiles"
 import { TrainingInvalid } from "@thaw/models/Errors"
+import * as Head from "@thaw/models/Head"
 import * as InferenceModel from "@thaw/models/InferenceModel"
 import * as DynamicQuantisation from "@thaw/onnx/DynamicQuantisation"
 import * as Tensor from "@thaw/onnx/Tensor"
@@ -105,7 +106,7 @@ const forms: ReadonlyArray<readonly [string, OnnxFile.Form]> = [
 
 /** A head that no class of transformers computes, in words. */
 const form = ({ config, heads }: Checkpoint.Checkpoint, task: string): string =>
-  `a head over the ${Upstream.reading(heads[task]!)} of a ${Upstream.of(config.family).name} encoder's vectors`
+  `a head over the ${Head.reads(heads[task]!)} of a ${Upstream.of(config.family).name} encoder's vectors`
 
 const onlyOnnx = (checkpoint: Checkpoint.Checkpoint, task: string): string =>
   `This folder is for transformers.js and onnxruntime only: transformers (Python) has no class for ${form(checkpoint, task)}, so there is no model.safetensors.`

@@ -1,6 +1,7 @@
 /** `README.md`: what is in the folder, how it is loaded, how well it answers and where it comes from; YAML for the hub first. */
 import type * as Artifact from "@thaw/core/Artifact"
 import type * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Head from "@thaw/models/Head"
 import { Schema } from "effect"
 import { stringify } from "yaml"
 import type * as Scores from "../Scores.ts"
@@ -89,7 +90,7 @@ const frontMatter = (parts: Parts) => {
 }
 
 const kindOf = ({ kind }: Checkpoint.Head) =>
-  kind === "tokenClassification" ? "token-classification" : "text-classification"
+  Head.traits[kind].unit === "token" ? "token-classification" : "text-classification"
 
 const summary = (parts: Parts): string => {
   const { blocks, hidden } = parts.config.dimensions

@@ -2,6 +2,7 @@
 import type * as Checkpoint from "@thaw/models/Checkpoint"
 import type { EncoderConfig } from "@thaw/models/EncoderConfig"
 import type { Precision } from "@thaw/onnx/Safetensors"
+import type * as Head from "@thaw/models/Head"
 import * as Upstream from "./Upstream.ts"
 
 type Json = Readonly<Record<string, unknown>>
@@ -47,6 +48,13 @@ export const encoder = (config: EncoderConfig): Json => ({
   architectures: [Upstream.model(config.family)],
 })
 
+/** What a class for sequences computes with its head; a class for tokens knows one problem only. */
+const problemType = {
+  classification: "single_label_classification",
+  tokenClassification: undefined,
+  maskedTokens: undefined,
+} as const satisfies { readonly [K in Head.Kind]: string | undefined }
+
 /** Of the encoder with a head. Without a class of transformers' that computes it no architecture is named. */
 export const task = (config: EncoderConfig, head: Checkpoint.Head): Json => {
   const { family } = config
@@ -55,9 +63,7 @@ export const task = (config: EncoderConfig, head: Checkpoint.Head): Json => {
     ...(Upstream.loads(family, head) ? { architectures: [Upstream.architecture(family, head)] } : {}),
     id2label: Object.fromEntries(head.labels.map((label, id) => [String(id), label])),
     label2id: Object.fromEntries(head.labels.map((label, id) => [label, id])),
-    ...(head.kind === "tokenClassification" ? {} : { problem_type: "single_label_classification" }),
-    ...(family.modelType === "modernbert" && head.kind === "classification"
-      ? { classifier_pooling: head.pooling }
-      : {}),
+    ...(problemType[head.kind] === undefined ? {} : { problem_type: problemType[head.kind] }),
+    ...(family.modelType === "modernbert" && "pooling" in head ? { classifier_pooling: head.pooling } : {}),
   }
 }

@@ -4,6 +4,7 @@
  */
 import type * as Checkpoint from "@thaw/models/Checkpoint"
 import type { Family } from "@thaw/models/Family"
+import * as Head from "@thaw/models/Head"
 import type { Reading } from "@thaw/models/Pooling"
 
 export interface Upstream {
@@ -30,15 +31,12 @@ const families = {
 
 export const of = ({ modelType }: Family): Upstream => families[modelType]
 
-/** What a head reads. */
-export const reading = (head: Checkpoint.Head): Reading => (head.kind === "classification" ? head.pooling : "tokens")
-
 /** Whether transformers has a class that computes what the head does. */
-export const loads = (family: Family, head: Checkpoint.Head): boolean => of(family).reads.includes(reading(head))
+export const loads = (family: Family, head: Checkpoint.Head): boolean => of(family).reads.includes(Head.reads(head))
 
 /** The class that has the head. */
 export const architecture = (family: Family, head: Checkpoint.Head): string =>
-  `${of(family).name}For${head.kind === "tokenClassification" ? "Token" : "Sequence"}Classification`
+  `${of(family).name}For${Head.traits[head.kind].unit === "token" ? "Token" : "Sequence"}Classification`
 
 /** The class that has the head for hidden tokens. */
 export const masked = (family: Family): string => `${of(family).name}ForMaskedLM`

@@ -50,9 +50,8 @@ export const masked = (parts: Parts, name: string, precision?: Safetensors.Preci
 
 /** The encoder, and a head whose form is the family's own. */
 export const task = ({ config, heads, tensors }: Parts, name: string): Artifact.Content => {
-  const { labels, ...kind } = heads[name]!
   const group = Group.head(name)
-  const head = Head.network(kind, name, labels.length, config).parameters.map((parameter): Renamed[number] => {
+  const head = Head.networkOf(heads[name]!, name, config).parameters.map((parameter): Renamed[number] => {
     const local = parameter.name.slice(group.length + 1)
     return [parameter.name, Family.broughtName(config.family, local) ?? local]
   })

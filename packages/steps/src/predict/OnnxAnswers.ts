@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises"
 import { ArtifactBroken } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import type * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Head from "@thaw/models/Head"
 import * as DataType from "@thaw/onnx/DataType"
 import { SessionFailed } from "@thaw/onnx/Errors"
 import * as ModelProto from "@thaw/onnx/ModelProto"
@@ -86,7 +87,7 @@ const check = Effect.fnUntraced(function* (
   return new Set(graph.input.map(({ name }) => name))
 })
 
-const rankOf = ({ kind }: Checkpoint.Head): number => (kind === "tokenClassification" ? 3 : 2)
+const rankOf = ({ kind }: Checkpoint.Head): number => (Head.traits[kind].unit === "token" ? 3 : 2)
 
 /** Under our own names of outputs; what a graph promised of their form is held against what it gives. */
 const renamed = (session: Session, file: string, heads: Batch.Heads, outputOf: (task: string) => string): Session => {

@@ -1,13 +1,14 @@
 /** Validation scores of tasks, and the one number that decisions look at. */
 import { InvalidData } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
+import * as Head from "@thaw/models/Head"
 import { Effect, Schema } from "effect"
 import type { TaskScores } from "../Scores.ts"
 
 /** What an evaluation said of one task. */
 export const Scored = Schema.Struct({
   task: Schema.String,
-  head: Schema.Literals(["classification", "tokenClassification", "maskedTokens"]),
+  head: Head.Kind,
   metrics: Schema.Record(Schema.String, Schema.Number),
 })
 export type Scored = typeof Scored.Type

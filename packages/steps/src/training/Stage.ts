@@ -132,7 +132,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     folders: { cache, scratch },
     label,
   })
-  const updates = yield* Updates.open(meter.device, model, boundary.inputs, plan.classWeights)
+  const updates = yield* Updates.open(meter.device, model, boundary.inputs)
   const longest = Pools.longest(pools)
   const memory = Memory.of({
     plan: { ...plan, frozen: numbers },

@@ -106,7 +106,6 @@ export const open = Effect.fnUntraced(function* (
   device: Device,
   model: TrainingModel.TrainingModel,
   below: Below,
-  classWeights: TrainingModel.Phase["classWeights"] = {},
 ): Effect.fn.Return<Updates, never, Scope.Scope> {
   const scope = yield* Effect.scope
 
@@ -168,10 +167,7 @@ export const open = Effect.fnUntraced(function* (
   /** Adds the gradients of every micro-batch to resident sums; gives the tasks' losses. */
   const adding = (opened: Open<TrainingModel.Add>, fetch: ReadonlyArray<string>) =>
     Effect.fnUntraced(function* (batches: ReadonlyArray<Batched>, counts: Counts) {
-      const units = TrainingModel.units(
-        batches.map(({ feeds }) => feeds),
-        classWeights,
-      )
+      const units = model.units(batches.map(({ feeds }) => feeds))
       let loss = 0
       let losses: Counts = {}
       for (const { examples, feeds, tasks } of batches) {

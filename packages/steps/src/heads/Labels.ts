@@ -1,0 +1,59 @@
+/** What a graph is fed of the answers that examples carry, by kind of head; see `Batch` for the forms. */
+import type * as Head from "@thaw/models/Head"
+import * as Tensor from "@thaw/onnx/Tensor"
+import type { EncodedExample } from "../Batch.ts"
+import type * as Masking from "../Masking.ts"
+
+/** A label that no loss reads. */
+export const ignored = -100
+
+type Feeds = Readonly<Record<string, Tensor.Tensor>>
+
+/** @param tokens of the longest example */
+export type Labels = (examples: ReadonlyArray<EncodedExample>, task: string, tokens: number) => Feeds
+
+const ofExamples: Labels = (examples, task) => ({
+  [`labels.${task}`]: Tensor.int32(
+    [examples.length],
+    examples.map(({ classes }) => classes[task] ?? ignored),
+  ),
+})
+
+const ofTokens: Labels = (examples, task, tokens) => ({
+  [`labels.${task}`]: grid(examples, tokens, ignored, ({ encoding, tags }) => perToken(encoding.words, tags[task])),
+})
+
+/** One row an example, padded. */
+export const grid = (
+  examples: ReadonlyArray<EncodedExample>,
+  tokens: number,
+  padding: number,
+  of: (example: EncodedExample) => ArrayLike<number>,
+): Tensor.Tensor => {
+  const data = new Int32Array(examples.length * tokens).fill(padding)
+  examples.forEach((example, row) => data.set(of(example), row * tokens))
+  return Tensor.int32([examples.length, tokens], data)
+}
+
+/** The first piece of a word carries its class; further pieces and special tokens carry none. */
+const perToken = (words: Int32Array, tags: ReadonlyArray<number> | undefined): Int32Array =>
+  words.map((word, at) => (tags === undefined || word < 0 || words[at - 1] === word ? ignored : tags[word]!))
+
+/** Hidden tokens of all examples, one after the other. */
+const ofHidden: Labels = (examples, task, tokens) => {
+  const found = examples.map(({ masked = {} }) => (Object.hasOwn(masked, task) ? masked[task]! : nothingMasked))
+  const places = found.flatMap((each, row) => each.places.map((place) => row * tokens + place))
+  const labels = found.flatMap((each) => each.labels)
+  return {
+    [`places.${task}`]: Tensor.int32([places.length], places),
+    [`labels.${task}`]: Tensor.int32([labels.length], labels),
+  }
+}
+
+const nothingMasked: Masking.Masked = { places: [], labels: [] }
+
+export const byKind = {
+  classification: ofExamples,
+  tokenClassification: ofTokens,
+  maskedTokens: ofHidden,
+} as const satisfies { readonly [K in Head.Kind]: Labels }
