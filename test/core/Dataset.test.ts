@@ -1,6 +1,7 @@
 import * as Dataset from "@thaw/core/Dataset"
 import { InvalidData } from "@thaw/core/Errors"
 import * as Artifact from "@thaw/core/Artifact"
+import type * as Cells from "@thaw/core/Cells"
 import * as Arrow from "apache-arrow"
 import { Effect } from "effect"
 import * as fc from "fast-check"
@@ -26,6 +27,24 @@ const tokens = (id: string, words: ReadonlyArray<string>, more: Partial<Dataset.
 const written = (dataset: Dataset.Examples) => Effect.runSync(Artifact.write(Dataset.Examples, dataset))
 const copied = (dataset: Dataset.Examples) => Effect.runSync(Dataset.Examples.read(written(dataset)))
 const bytesOf = (dataset: Dataset.Examples) => Effect.runSync(Artifact.readBytes(written(dataset), "data.arrow"))
+
+const digest = (dataset: Dataset.Examples) => Effect.runSync(Artifact.digest(written(dataset).get("data.arrow")!))
+
+/** Texts as they stand in memory, with something between them. */
+const cells = (texts: ReadonlyArray<string | undefined>): Cells.Cells => {
+  const pieces = texts.map((text) => Buffer.from(text ?? ""))
+  const from = new Int32Array(texts.length)
+  const to = new Int32Array(texts.length)
+  let at = 1
+  for (const [row, piece] of pieces.entries()) {
+    from[row] = texts[row] === undefined ? -1 : at
+    to[row] = texts[row] === undefined ? -1 : at + piece.length
+    at += piece.length + 1
+  }
+  const bytes = Buffer.alloc(at, "|")
+  for (const [row, piece] of pieces.entries()) bytes.set(piece, Math.max(0, from[row]!))
+  return { bytes, from, to }
+}
 
 const ids = (dataset: Dataset.Dataset) => Array.from(Dataset.rowsOf(dataset), ({ id }) => id)
 
@@ -66,6 +85,46 @@ describe("rows", () => {
         expect(bytesOf(Dataset.examples(structuredClone(rows), tasks))).toEqual(bytes)
         expect(bytesOf(copied(Dataset.examples(rows, tasks)))).toEqual(bytes)
         expect(bytesOf(Dataset.withRows(copied(Dataset.examples(rows, tasks)), rows))).toEqual(bytes)
+      }),
+    )
+  })
+
+  it("may come by columns, in any order of both ways, where those whose id is taken are told of", () => {
+    const some = fc.record({ id: fc.string({ maxLength: 1 }), text: word, pair: word, topic: fc.option(word, { nil: undefined }), stars: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }), { nil: undefined }), day: fc.option(word, { nil: undefined }) }) // prettier-ignore
+    const asked = { labels: ["topic"], tags: [], scores: ["stars"], kept: ["day"] }
+    fc.assert(
+      fc.property(fc.array(some, { minLength: 1, maxLength: 12 }), fc.nat(3), (given, start) => {
+        const expected: Array<Dataset.Example> = []
+        const taken: Array<number> = []
+        const known = new Set<string>()
+        for (const [at, { id, text, pair, topic, stars, day }] of given.entries()) {
+          const isKnown = known.has(id)
+          if (at >= start && isKnown) taken.push(at)
+          const own = at < start || isKnown ? `number ${at}` : id
+          expected.push(row(own, { text, pair, labels: topic === undefined ? {} : { topic }, scores: stars === undefined ? {} : { stars }, kept: day === undefined ? {} : { day } })) // prettier-ignore
+          known.add(own)
+        }
+        const first = Math.min(start, given.length)
+        const added = Dataset.collector(asked)
+        for (const example of expected.slice(0, first)) added.add(example)
+        const columns: Cells.Columns = {
+          id: cells(given.map(({ id }) => id)),
+          text: cells(given.map(({ text }) => text)),
+          pair: cells(given.map(({ pair }) => pair)),
+          labels: { topic: cells(given.map(({ topic }) => topic)) },
+          scores: { stars: Float64Array.from(given, ({ stars }) => stars ?? Number.NaN) },
+          kept: { day: cells(given.map(({ day }) => day)) },
+        }
+        const told: Array<number> = []
+        added.addColumns(columns, first, given.length, (at) => {
+          told.push(at)
+          added.add(expected[at]!)
+        })
+        const dataset = added.end() as Dataset.Examples
+        expect(told).toEqual(taken)
+        expect([...Dataset.rowsOf(dataset)]).toEqual(expected)
+        expect(bytesOf(dataset)).toEqual(bytesOf(Dataset.examples(expected, asked)))
+        for (const [at, { id }] of expected.entries()) expect(added.placeOf(id)).toBe(at)
       }),
     )
   })
@@ -173,12 +232,21 @@ describe("a dataset that does not fit in memory", () => {
     expect(Dataset.labelsOf(waiting, "topic").slice(0, 2)).toEqual(["aardvark", "label 0"])
   })
 
+  it("has the same bytes when it is added by columns", () => {
+    const rows = [...many()]
+    const added = Dataset.collector({ labels: ["topic"], tags: [] })
+    for (let start = 0; start < rows.length; start += 1024) {
+      const some = rows.slice(start, start + 1024)
+      const given = { id: cells(some.map(({ id }) => id)), text: cells(some.map(({ text }) => text)), labels: { topic: cells(some.map(({ labels }) => labels["topic"])) } } // prettier-ignore
+      added.addColumns(given, 0, some.length, () => expect.unreachable())
+    }
+    expect(digest(added.end() as Dataset.Examples)).toEqual(digest(waiting))
+  })
+
   it("has record batches of a few MiB and the bytes that its rows have, whichever way they came", () => {
     const sizes = Array.from(waiting.recordBatches, ({ numRows }) => numRows)
     expect(Math.max(...sizes)).toBeLessThanOrEqual(4096)
     expect(sizes.length).toBeGreaterThan(9)
-    const digest = (dataset: Dataset.Examples) =>
-      Effect.runSync(Artifact.digest(Effect.runSync(Artifact.write(Dataset.Examples, dataset)).get("data.arrow")!))
     const again = Dataset.withRows(waiting, [...many()])
     expect(digest(again)).toEqual(digest(waiting))
     expect(digest(Dataset.filter(waiting, () => true))).toEqual(digest(waiting))

@@ -25,6 +25,7 @@ import { closeSync, openSync, statSync } from "node:fs"
 import type * as Arrow from "apache-arrow"
 import { Effect } from "effect"
 import * as Artifact from "./Artifact.ts"
+import type * as Cells from "./Cells.ts"
 import { ArtifactBroken, InvalidData } from "./Errors.ts"
 import { Fingerprints } from "./Fingerprints.ts"
 import * as ExampleColumns from "./internal/ExampleColumns.ts"
@@ -93,6 +94,13 @@ export const namesOf = ({ labels, tags, labelSets = [], scores = [] }: Tasks): R
 /** Takes rows one by one and gives a dataset at the end. */
 export interface Collector {
   readonly add: (row: Example) => void
+  /**
+   * Adds rows by columns, which hold what the tasks' columns need: neither tags nor label sets. The texts are taken as they
+   * are: well-formed UTF-8, or what is made of them is none.
+   *
+   * @param taken is told, when its turn comes, of a row whose id an earlier one has: it is not added, and may be otherwise
+   */
+  readonly addColumns: (rows: Cells.Columns, start: number, end: number, taken: (row: number) => void) => void
   /** The place of the row with this id among those added; −1 when there is none. */
   readonly placeOf: (id: string) => number
   readonly end: () => Dataset
@@ -111,6 +119,19 @@ export const collector = (tasks: Tasks): Collector => {
       checkRow(row, form)
       if (ids.add(row.id, ids.size) !== -1) refuse(row, "an id of its own", "one that an earlier example has")
       columns.add(row)
+    },
+    addColumns: (rows, start, end, taken) => {
+      const found = rows.pair === undefined ? "text" : "text and pair"
+      form ??= found
+      if (found !== form) refuseForm({ id: textAt(rows.id, start) }, form, found)
+      const into = (columns ??= ExampleColumns.collector(form, tasks))
+      let from = start
+      ids.addCells(rows.id, start, end, (row) => {
+        into.addColumns(rows, from, row)
+        from = row + 1
+        taken(row)
+      })
+      into.addColumns(rows, from, end)
     },
     placeOf: (id) => ids.get(id),
     end: () => (columns ?? ExampleColumns.collector("text", tasks)).end(),
@@ -143,13 +164,18 @@ const checkTasks = (tasks: Tasks): void => {
   }
 }
 
-const refuse = (row: Example, expected: string, got: string, advice = ""): never => {
+const textAt = ({ bytes, from, to }: Cells.Cells, row: number): string => bytes.toString("utf8", from[row], to[row])
+
+const refuse = (row: Pick<Example, "id">, expected: string, got: string, advice = ""): never => {
   throw new InvalidData({ where: `example ${JSON.stringify(row.id)}`, expected, got, advice })
 }
 
+const refuseForm = (row: Pick<Example, "id">, form: ExampleColumns.Form, found: string): never =>
+  refuse(row, form, found, "The examples of one dataset have one form.")
+
 const checkRow = (row: Example, form: ExampleColumns.Form): void => {
   const found = formOf(row)
-  if (found !== form) refuse(row, form, found, "The examples of one dataset have one form.")
+  if (found !== form) refuseForm(row, form, found)
   const tokens = row.tokens?.length ?? 0
   for (const [task, tags] of Object.entries(row.tags)) {
     if (tags.length !== tokens)

@@ -1,5 +1,6 @@
 export * as Artifact from "./Artifact.ts"
 export * as ArtifactStore from "./ArtifactStore.ts"
+export * as Cells from "./Cells.ts"
 export * as ContentKey from "./ContentKey.ts"
 export * as Dag from "./Dag.ts"
 export * as Dataset from "./Dataset.ts"

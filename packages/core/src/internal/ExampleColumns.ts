@@ -6,8 +6,10 @@
  * and the numbers are exchanged. What does not fit in memory waits in a spill.
  */
 import * as Arrow from "apache-arrow"
+import type * as Cells from "../Cells.ts"
 import type { Example, Tasks } from "../Dataset.ts"
 import * as RecordBatchFile from "../RecordBatchFile.ts"
+import { Codes } from "./Codes.ts"
 import { type Column, identities, list, mostRows, numbers, optionalText, text } from "./GrowingColumns.ts"
 import { Spill } from "./Spill.ts"
 
@@ -27,25 +29,6 @@ export const keptColumn = (name: string): string => `kept.${name}`
 export const own = <A>(record: Readonly<Record<string, A>> | undefined, task: string): A | undefined =>
   record !== undefined && Object.hasOwn(record, task) ? record[task] : undefined
 
-/** Numbers for labels, in the order in which they occur. */
-class Codes {
-  private readonly codes = new Map<string, number>()
-  of(label: string | undefined): number | undefined {
-    if (label === undefined) return undefined
-    const known = this.codes.get(label)
-    if (known !== undefined) return known
-    this.codes.set(label, this.codes.size)
-    return this.codes.size - 1
-  }
-  /** Labels in the order of their code units, and the place among them of every number. */
-  sorted(): { readonly labels: Arrow.Vector<Arrow.Utf8>; readonly places: Int32Array } {
-    const labels = [...this.codes.keys()].sort()
-    const places = new Int32Array(labels.length)
-    labels.forEach((label, place) => (places[this.codes.get(label)!] = place))
-    return { labels: Arrow.vectorFromArray(labels, new Arrow.Utf8()), places }
-  }
-}
-
 /** How the examples of one dataset say what they say. */
 export type Form = "text" | "text and pair" | "tokens"
 
@@ -61,14 +44,35 @@ const planned = (form: Form, tasks: Tasks, identity = identities()): ReadonlyArr
   { name: "origin", role: "origin", column: identity.origin },
   ...(form === "tokens"
     ? [{ name: "tokens", role: "tokens", column: list((row) => row.tokens ?? []) }]
-    : [{ name: "text", role: "text", column: text((row) => row.text ?? "") }]),
-  ...(form === "text and pair" ? [{ name: "pair", role: "pair", column: text((row) => row.pair ?? "") }] : []),
+    : [
+        {
+          name: "text",
+          role: "text",
+          column: text(
+            (row) => row.text ?? "",
+            (rows) => rows.text,
+          ),
+        },
+      ]),
+  ...(form === "text and pair"
+    ? [
+        {
+          name: "pair",
+          role: "pair",
+          column: text(
+            (row) => row.pair ?? "",
+            (rows) => rows.pair!,
+          ),
+        },
+      ]
+    : []),
   ...tasks.labels.map((task) => {
     const codes = new Codes()
     const column = numbers(
       () => new Int32Array(mostRows),
       new Arrow.Int32(),
       (row) => codes.of(own(row.labels, task)),
+      (rows) => codes.ofCells(rows.labels[task]!),
     )
     return { name: taskColumn(task), role: "label", codes, column }
   }),
@@ -85,12 +89,18 @@ const planned = (form: Form, tasks: Tasks, identity = identities()): ReadonlyArr
       () => new Float64Array(mostRows),
       new Arrow.Float64(),
       (row) => own(row.scores, task),
+      ({ scores }) =>
+        (row) =>
+          scores![task]![row]!,
     ),
   })),
   ...(tasks.kept ?? []).map((name) => ({
     name: keptColumn(name),
     role: "kept",
-    column: optionalText((row) => own(row.kept, name)),
+    column: optionalText(
+      (row) => own(row.kept, name),
+      ({ kept }) => kept![name]!,
+    ),
   })),
 ]
 
@@ -104,8 +114,20 @@ export interface Collected {
 /** Record batches of rows that are given one by one. Nothing may be added after `end`. */
 export interface Collector {
   readonly add: (row: Example) => void
+  /** Adds some of many rows, which have a text. */
+  readonly addColumns: (rows: Cells.Columns, start: number, end: number) => void
   readonly end: () => Collected
 }
+
+/** What counts as text. */
+const textsOf = ({ id, text, pair, kept = {} }: Cells.Columns): ReadonlyArray<Cells.Cells> => [
+  id,
+  // The origin's.
+  id,
+  text,
+  ...(pair === undefined ? [] : [pair]),
+  ...Object.values(kept),
+]
 
 export const collector = (form: Form, tasks: Tasks): Collector => {
   const columns = planned(form, tasks)
@@ -148,6 +170,23 @@ export const collector = (form: Form, tasks: Tasks): Collector => {
       size++
       rows++
       if (rows === mostRows || textBytes >= mostTextBytes) close()
+    },
+    addColumns: (given, start, end) => {
+      const texts = textsOf(given)
+      for (let from = start; from < end;) {
+        let textBytes = 0
+        for (const { column } of columns) textBytes += column.bytes()
+        let to = from
+        while (to < end && rows < mostRows && textBytes < mostTextBytes) {
+          for (const cells of texts) textBytes += cells.to[to]! - cells.from[to]!
+          rows++
+          to++
+        }
+        for (const { column } of columns) column.addColumns(given, from, to)
+        size += to - from
+        if (rows === mostRows || textBytes >= mostTextBytes) close()
+        from = to
+      }
     },
     end: () => {
       if (rows > 0 || size === 0) close()

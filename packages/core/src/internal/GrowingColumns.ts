@@ -1,8 +1,9 @@
 /**
- * Columns of the record batch that is being made: values are added a row at a time into buffers that grow, and taken all at
- * once when the batch is closed.
+ * Columns of the record batch that is being made: values are added a row or a column of rows at a time into buffers that
+ * grow, and taken all at once when the batch is closed.
  */
 import * as Arrow from "apache-arrow"
+import type * as Cells from "../Cells.ts"
 import type { Example } from "../Dataset.ts"
 
 /** Rows of a record batch at most: what buffers start with room for. */
@@ -11,6 +12,8 @@ export const mostRows = 4096
 /** Values of one column of one record batch. */
 export interface Column {
   readonly add: (row: Example) => void
+  /** Adds some of many rows. Nothing here asks whether they have the column's form. */
+  readonly addColumns: (rows: Cells.Columns, start: number, end: number) => void
   /** What it holds, which it then no longer does. */
   readonly take: () => Arrow.Data
   /** Bytes of text in it. */
@@ -27,6 +30,8 @@ const grown = <A extends Uint8Array | Int32Array | Float64Array>(array: A, neede
 /** Strings, one after the other. */
 interface Strings {
   readonly add: (text: string) => void
+  /** Of a row without a text, the empty one. */
+  readonly addCells: (cells: Cells.Cells, start: number, end: number) => void
   /** Adds the first `count` of others. */
   readonly addAll: (others: Strings, count: number) => void
   readonly at: (place: number) => string
@@ -35,23 +40,45 @@ interface Strings {
   readonly take: () => Arrow.Data<Arrow.Utf8>
 }
 
+/** Bytes up to which a loop is faster than a call that copies them. */
+const shortBytes = 20
+
 const strings = (): Strings => {
   let data = Buffer.alloc(1 << 12)
   let offsets = new Int32Array(mostRows + 1)
   let length = 0
-  const add = (text: string): void => {
-    const from = offsets[length]!
-    // A UTF-16 unit is at most three bytes of UTF-8.
-    if (from + 3 * text.length > data.length) {
-      const larger = Buffer.alloc(Math.max(2 * data.length, from + 3 * text.length))
+  const makeRoom = (sizeBytes: number, count: number): void => {
+    const needed = offsets[length]! + sizeBytes
+    if (needed > data.length) {
+      const larger = Buffer.alloc(Math.max(2 * data.length, needed))
       larger.set(data)
       data = larger
     }
-    if (length + 2 > offsets.length) offsets = grown(offsets, length + 2)
+    if (length + count + 1 > offsets.length) offsets = grown(offsets, length + count + 1)
+  }
+  const add = (text: string): void => {
+    // A UTF-16 unit is at most three bytes of UTF-8.
+    makeRoom(3 * text.length, 1)
+    const from = offsets[length]!
     offsets[++length] = from + data.write(text, from, "utf8")
+  }
+  const addCells = ({ bytes, from, to }: Cells.Cells, start: number, end: number): void => {
+    let sizeBytes = 0
+    for (let row = start; row < end; row++) sizeBytes += to[row]! - from[row]!
+    makeRoom(sizeBytes, end - start)
+    let place = offsets[length]!
+    for (let row = start; row < end; row++) {
+      const cell = from[row]!
+      const cellBytes = to[row]! - cell
+      if (cellBytes > shortBytes) bytes.copy(data, place, cell, cell + cellBytes)
+      else for (let at = 0; at < cellBytes; at++) data[place + at] = bytes[cell + at]!
+      place += cellBytes
+      offsets[++length] = place
+    }
   }
   return {
     add,
+    addCells,
     addAll: (others, count) => {
       for (let place = 0; place < count; place++) add(others.at(place))
     },
@@ -95,9 +122,14 @@ const presence = () => {
   }
 }
 
-export const text = (of: (row: Example) => string): Column => {
+export const text = (of: (row: Example) => string, cellsOf: (rows: Cells.Columns) => Cells.Cells): Column => {
   const values = strings()
-  return { add: (row) => values.add(of(row)), take: values.take, bytes: values.bytes }
+  return {
+    add: (row) => values.add(of(row)),
+    addColumns: (rows, start, end) => values.addCells(cellsOf(rows), start, end),
+    take: values.take,
+    bytes: values.bytes,
+  }
 }
 
 /** Ids, and the ids of origins: as long as all are the examples' own, these are the same buffers. */
@@ -109,6 +141,7 @@ export const identities = (): { readonly id: Column; readonly origin: Column } =
   return {
     id: {
       add: (row) => ids.add(row.id),
+      addColumns: (rows, start, end) => ids.addCells(rows.id, start, end),
       take: () => (taken = ids.take()),
       bytes: ids.bytes,
     },
@@ -122,6 +155,9 @@ export const identities = (): { readonly id: Column; readonly origin: Column } =
         }
         origins.add(origin)
       },
+      addColumns: (rows, start, end) => {
+        if (!areOwn) origins.addCells(rows.id, start, end)
+      },
       take: () => {
         if (areOwn && taken !== undefined) return taken
         areOwn = true
@@ -132,7 +168,10 @@ export const identities = (): { readonly id: Column; readonly origin: Column } =
   }
 }
 
-export const optionalText = (of: (row: Example) => string | undefined): Column => {
+export const optionalText = (
+  of: (row: Example) => string | undefined,
+  cellsOf: (rows: Cells.Columns) => Cells.Cells,
+): Column => {
   const values = strings()
   const present = presence()
   return {
@@ -140,6 +179,11 @@ export const optionalText = (of: (row: Example) => string | undefined): Column =
       const value = of(row)
       present.add(value !== undefined)
       values.add(value ?? "")
+    },
+    addColumns: (rows, start, end) => {
+      const cells = cellsOf(rows)
+      for (let row = start; row < end; row++) present.add(cells.from[row] !== -1)
+      values.addCells(cells, start, end)
     },
     take: () => {
       const { nullCount, nullBitmap } = present.take()
@@ -163,6 +207,9 @@ export const list = (of: (row: Example) => ReadonlyArray<string> | undefined): C
       for (const item of items ?? []) values.add(item)
       offsets.push(values.length())
     },
+    addColumns: () => {
+      throw new Error("rows by columns have no lists")
+    },
     take: () => {
       const taken = Arrow.makeData({
         type: listType,
@@ -181,16 +228,25 @@ export const numbers = (
   empty: () => Int32Array | Float64Array,
   type: Arrow.Int32 | Arrow.Float64,
   of: (row: Example) => number | undefined,
+  /** How the number of a row is found; NaN where it has none. */
+  numberOf: (rows: Cells.Columns) => (row: number) => number,
 ): Column => {
   const present = presence()
   let values = empty()
   let length = 0
+  const add = (value: number | undefined): void => {
+    present.add(value !== undefined)
+    values = grown(values, length + 1)
+    values[length++] = value ?? 0
+  }
   return {
-    add: (row) => {
-      const value = of(row)
-      present.add(value !== undefined)
-      values = grown(values, length + 1)
-      values[length++] = value ?? 0
+    add: (row) => add(of(row)),
+    addColumns: (rows, start, end) => {
+      const of = numberOf(rows)
+      for (let row = start; row < end; row++) {
+        const value = of(row)
+        add(Number.isNaN(value) ? undefined : value)
+      }
     },
     take: () => {
       const taken = Arrow.makeData({
