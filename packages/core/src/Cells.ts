@@ -9,7 +9,6 @@ export interface Cells {
 
 /** Columns of examples that are their own origins. Empty texts are texts. */
 export interface Columns {
-  readonly rows: number
   readonly id: Cells
   readonly text: Cells
   readonly pair?: Cells

@@ -11,6 +11,8 @@ import { InvalidData, PipelineInvalid, SourceUnreadable } from "@thaw/core/Error
 import * as Source from "@thaw/core/Source"
 import { Effect } from "effect"
 import * as NormalisedText from "../NormalisedText.ts"
+import { Identities } from "./Identities.ts"
+import { Lot } from "./Lot.ts"
 import * as SourceText from "./SourceText.ts"
 import * as TagColumn from "./TagColumn.ts"
 
@@ -28,10 +30,10 @@ export interface Format {
   /** What its places count. */
   readonly unit: "line" | "row"
   /**
-   * Drafts of one file, many at a time, tags as the file has them. Each lot is gone through once, before the next is
-   * asked for. Reads anew at each call; throws the errors below.
+   * Drafts of one file, many at a time, tags as the file has them; or rows by columns, where there are no tags. Each lot is
+   * gone through once, before the next is asked for. Reads anew at each call; throws the errors below.
    */
-  readonly read: (source: Source.Located) => AsyncIterable<Iterable<Draft>>
+  readonly read: (source: Source.Located) => AsyncIterable<Iterable<Draft> | Lot>
   /** Fails on what shows only when all files are read. */
   readonly end?: (source: Source.Located) => void
 }
@@ -71,7 +73,9 @@ export const examples = (
         identities.enter(file)
         for await (const drafts of format.read(file)) {
           signal.throwIfAborted()
-          for (const draft of drafts) collector.add(exampleOf(draft, file, format, identities, normalisers))
+          const add = (draft: Draft) => collector.add(exampleOf(draft, file, format, identities, normalisers))
+          if (drafts instanceof Lot) identities.addLot(drafts, add)
+          else for (const draft of drafts) add(draft)
         }
       }
       format.end?.(source)
@@ -130,7 +134,7 @@ const normalisersOf = async (
   for (const file of tasks.length === 0 ? [] : files) {
     for await (const drafts of format.read(file)) {
       signal.throwIfAborted()
-      for (const { place, placeOfTag = () => place, tags } of drafts) {
+      for (const { place, placeOfTag = () => place, tags } of drafts instanceof Lot ? [] : drafts) {
         for (const [task, sequence] of Object.entries(tags)) {
           surveys.get(task)!.add(sequence, (tag) => at(file, format, placeOfTag(tag)))
         }
@@ -203,45 +207,4 @@ const normalised = (tags: Draft["tags"], normalisers: Normalisers): Draft["tags"
   if (normalisers.size === 0) return tags
   const given = Object.entries(tags)
   return Object.fromEntries(given.map(([task, sequence]) => [task, normalisers.get(task)!(sequence)]))
-}
-
-/** Whence every example came, and which ids are taken, without holding them. */
-class Identities {
-  readonly collector: Dataset.Collector
-  /** Places of the examples in their files, and where the examples of a file begin. */
-  private readonly places: Array<number> = []
-  private readonly files: Array<{ readonly source: Source.Located; readonly first: number }> = []
-  /** Of texts that occurred more than once. */
-  private readonly occurrences = new Map<string, number>()
-
-  constructor(collector: Dataset.Collector) {
-    this.collector = collector
-  }
-
-  get count(): number {
-    return this.places.length
-  }
-
-  enter(source: Source.Located): void {
-    this.files.push({ source, first: this.places.length })
-  }
-
-  came(place: number): void {
-    this.places.push(place)
-  }
-
-  /** Where the id stands already; undefined when it is new. */
-  whereIs(id: string): { readonly source: Source.Located; readonly place: number } | undefined {
-    const before = this.collector.placeOf(id)
-    if (before === -1) return undefined
-    return { source: this.files.findLast(({ first }) => first <= before)!.source, place: this.places[before]! }
-  }
-
-  derived(words: string): string {
-    const hash = NormalisedText.hash(words)
-    if (this.collector.placeOf(hash) === -1) return hash
-    const occurrence = (this.occurrences.get(hash) ?? 1) + 1
-    this.occurrences.set(hash, occurrence)
-    return `${hash}-${occurrence}`
-  }
 }

@@ -45,32 +45,72 @@ export async function* bytes(source: Source.Located): AsyncGenerator<Buffer<Arra
   }
 }
 
+const lineFeed = 0x0a
+const carriageReturn = 0x0d
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
 
-/** The text, in pieces of about a MiB that end anywhere. Throws `SourceUnreadable` and `InvalidData`. */
-export async function* pieces(source: Source.Located): AsyncGenerator<string, void, void> {
+/**
+ * The text as bytes: whole characters of UTF-8 and LF as the only line end, in blocks of about a MiB that end anywhere. A
+ * block is there until the next is asked for, and belongs to whoever asked. Who leaves bytes at its end unused says how
+ * many, `next(unused)`, and the next block begins with them; behind the last, they are what is returned. Throws
+ * `SourceUnreadable` and `NoText`.
+ */
+export async function* blocks(source: Source.Located): AsyncGenerator<Buffer, Buffer, number | undefined> {
+  const failed = (cause: unknown) => {
+    throw unreadable(source, cause)
+  }
+  const handle = await open(source.path).catch(failed)
+  /** ```unused │ bytes of a character or CR that may go on │ what is read``` */
+  let room = Buffer.allocUnsafeSlow(2 * pieceBytes)
+  let unused = 0
+  let begun = 0
   let offset = 0
-  let rest: Buffer = Buffer.alloc(0)
-  const decode = (piece: Buffer): string => {
-    const nul = piece.indexOf(0)
-    if (!isUtf8(piece) || nul >= 0) refuse(source, piece, offset)
-    const begins = offset === 0 && piece.subarray(0, 3).equals(byteOrderMark) ? 3 : 0
-    offset += piece.length
-    const text = piece.toString("utf8", begins)
-    return text.includes("\r") ? text.replace(/\r\n?/gu, "\n") : text
+  try {
+    while (true) {
+      const filled = unused + begun
+      if (room.length < filled + pieceBytes) room = Buffer.concat([room.subarray(0, filled)], 2 * (filled + pieceBytes))
+      const { bytesRead } = await handle.read(room, filled, pieceBytes, null).catch(failed as () => never)
+      if (bytesRead === 0 && begun === 0) return room.subarray(0, unused)
+      const piece = room.subarray(unused, filled + bytesRead)
+      const size = piece.length - (bytesRead === 0 ? 0 : unfinished(piece))
+      begun = piece.length - size
+      if (size === 0) continue
+      const text = piece.subarray(0, size)
+      if (!isUtf8(text) || text.includes(0)) refuse(source, text, offset)
+      const start = offset === 0 && text.subarray(0, 3).equals(byteOrderMark) ? 3 : 0
+      const end = unused + withLineFeeds(text)
+      offset += size
+      const left = (yield room.subarray(start, end)) ?? 0
+      room.copyWithin(0, end - left, end)
+      room.copyWithin(left, unused + size, unused + size + begun)
+      unused = left
+    }
+  } finally {
+    await handle.close()
   }
-  for await (const piece of bytes(source)) {
-    const whole = rest.length === 0 ? piece : Buffer.concat([rest, piece])
-    const end = whole.length - unfinished(whole)
-    rest = whole.subarray(end)
-    if (end > 0) yield decode(whole.subarray(0, end))
+}
+
+/** The text, in pieces of about a MiB that end anywhere. Throws `SourceUnreadable` and `NoText`. */
+export async function* pieces(source: Source.Located): AsyncGenerator<string, void, void> {
+  for await (const block of blocks(source)) yield block.toString("utf8")
+}
+
+/** Makes LF of CR LF and of CR, and gives where the text then ends. */
+const withLineFeeds = (text: Buffer): number => {
+  const first = text.indexOf(carriageReturn)
+  if (first === -1) return text.length
+  let to = first
+  for (let at = first; at < text.length; at++) {
+    const byte = text[at]!
+    if (byte !== carriageReturn) text[to++] = byte
+    else if (text[at + 1] !== lineFeed) text[to++] = lineFeed
   }
-  if (rest.length > 0) yield decode(rest)
+  return to
 }
 
 /** Bytes at the end that may go on in the next piece: those of a character, and CR, which LF may follow. */
 const unfinished = (piece: Buffer): number => {
-  if (piece[piece.length - 1] === 0x0d) return 1
+  if (piece[piece.length - 1] === carriageReturn) return 1
   for (let back = 1; back <= Math.min(3, piece.length); back++) {
     const byte = piece[piece.length - back]!
     if (byte < 0x80) return 0
@@ -153,7 +193,7 @@ const lineOf = async (source: Source.Located, offset: number): Promise<number> =
   let before = 0
   for await (const piece of bytes(source)) {
     for (const byte of piece.subarray(0, Math.max(0, offset - from))) {
-      if (byte === 0x0d || (byte === 0x0a && before !== 0x0d)) line++
+      if (byte === carriageReturn || (byte === lineFeed && before !== carriageReturn)) line++
       before = byte
     }
     from += piece.length
