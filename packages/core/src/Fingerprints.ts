@@ -21,6 +21,10 @@ export class Fingerprints {
   /** Two words, and the value, by the number of the text. */
   private rest = new Int32Array(3 * 512)
   private count = 0
+  /** Kept, so that what is fetched is not taken for unused. */
+  protected fetched = 0
+  /** Of rows that are added together. */
+  private digests = new Int32Array(0)
 
   get size(): number {
     return this.count
@@ -49,10 +53,20 @@ export class Fingerprints {
    */
   addCells({ bytes, from, to }: Cells, start: number, end: number, known: (row: number) => void): void {
     const view = viewOf(bytes)
-    const digests = new Int32Array(4 * (end - start))
+    if (this.digests.length < 4 * (end - start)) this.digests = new Int32Array(4 * (end - start))
+    const { digests } = this
     for (let row = start; row < end; row++) Murmur3.hash(view, from[row]!, to[row]!, digests, 4 * (row - start))
-    // A loop of its own: looks at the table, which seldom is in the processor's cache, then wait side by side.
+    this.fetch(4 * (end - start))
     for (let row = start; row < end; row++) if (this.put(digests, 4 * (row - start), this.count) !== -1) known(row)
+  }
+
+  /** Looks at all slots that will be asked for: that they are not in the processor's cache is then waited for side by side. */
+  private fetch(length: number): void {
+    const { slots, digests } = this
+    const mask = slots.length - 1
+    let seen = 0
+    for (let at = 0; at < length; at += 4) seen |= slots[(digests[at]! << 1) & mask]!
+    this.fetched = seen
   }
 
   private put(digest: Int32Array, at: number, value: number): number {

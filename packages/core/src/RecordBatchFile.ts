@@ -159,10 +159,10 @@ class Writer extends Arrow.RecordBatchFileWriter {
     this._position += bytes.length
     return this
   }
-  taken(): Uint8Array {
-    const bytes = Buffer.concat(this.kept)
+  taken(): ReadonlyArray<Uint8Array> {
+    const { kept } = this
     this.kept = []
-    return bytes
+    return kept
   }
 }
 
@@ -172,14 +172,17 @@ export function* chunks(schema: Arrow.Schema, batches: Iterable<Arrow.RecordBatc
   writer.reset(undefined, schema)
   for (const batch of batches) {
     writer.write(batch)
-    yield writer.taken()
+    yield Buffer.concat(writer.taken())
   }
   writer.finish()
-  yield writer.taken()
+  yield Buffer.concat(writer.taken())
 }
 
-/** One message after the other, as they stand in a file: of record batches without dictionaries. */
-export const messages = (schema: Arrow.Schema): ((batch: Arrow.RecordBatch) => Uint8Array) => {
+/**
+ * One message after the other, as they stand in a file: of record batches without dictionaries. The parts of a message are
+ * the record batch's own buffers.
+ */
+export const messages = (schema: Arrow.Schema): ((batch: Arrow.RecordBatch) => ReadonlyArray<Uint8Array>) => {
   const writer = new Writer()
   writer.reset(undefined, schema)
   writer.taken()

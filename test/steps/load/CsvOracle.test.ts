@@ -20,7 +20,8 @@ interface Read {
 type Outcome = ReadonlyArray<Read> | number
 
 const columns = { text: "text", label: "topic", score: "stars", keep: ["day"] } as const
-const pieceBytes = 2 ** 20
+/** After how many bytes a block of text ends, and after how many what is read at once. */
+const [blockBytes, pieceBytes] = [96 * 2 ** 10, 2 ** 20]
 
 const normalised = (text: string) => text.normalize("NFKC").toLowerCase().replace(/\s+/gu, " ").trim()
 
@@ -156,23 +157,32 @@ describe("a CSV file", () => {
     )
   })
 
-  /** Rows behind one that fills all but so many bytes of the first piece. */
-  const behind = (rows: string, left: number): string => {
+  /** Rows behind one after which so many bytes are left of what ends there. */
+  const behind = (rows: string, left: number, end = pieceBytes): string => {
     const before = `${header(",")}\n`
-    return `${before}${"y".repeat(pieceBytes - before.length - 4 - left)},,,\n${rows}`
+    return `${before}${"y".repeat(end - before.length - 4 - left)},,,\n${rows}`
   }
 
   it("is read so wherever in it a piece ends", async () => {
     const tricky = '"té ""q"" 😀",a,1,d\r\n"tx",é,,\rta,"""",,"k"\n\r\n"t\r\nb",,2,\u3000'
     for (let left = 0; left <= Buffer.byteLength(tricky); left++) {
-      const content = behind(tricky, left)
-      expect(await found(content, ",")).toEqual(expected(content, ","))
+      for (const end of [blockBytes, pieceBytes]) {
+        const content = behind(tricky, left, end)
+        expect(await found(content, ",")).toEqual(expected(content, ","))
+      }
     }
     await fc.assert(
-      fc.asyncProperty(rows(","), odd, rows(","), fc.nat(150), async (first, wrong, second, left) => {
-        const content = behind(`${first}${wrong}${second}`, left)
-        expect(await found(content, ",")).toEqual(expected(content, ","))
-      }),
+      fc.asyncProperty(
+        rows(","),
+        odd,
+        rows(","),
+        fc.nat(150),
+        fc.constantFrom(blockBytes, pieceBytes),
+        async (first, wrong, second, left, end) => {
+          const content = behind(`${first}${wrong}${second}`, left, end)
+          expect(await found(content, ",")).toEqual(expected(content, ","))
+        },
+      ),
       { numRuns: 60 },
     )
   })
@@ -201,6 +211,12 @@ describe("a CSV file", () => {
       ),
       { numRuns: 60 },
     )
+  })
+
+  it("may have records of any length, which grow over many blocks", async () => {
+    const long = ["é\n".repeat(60_000), '"'.repeat(200_000), "b".repeat(3 * 2 ** 20)].map((each) => quoted(`a${each}`))
+    const content = `${header(",")}\n${long.map((each, at) => `${each},${at},,`).join("\n")}\nlast,,,`
+    expect(await found(content, ",")).toEqual(expected(content, ","))
   })
 
   it("gives every row of one text an id of its own", async () => {

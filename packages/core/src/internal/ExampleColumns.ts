@@ -3,14 +3,14 @@
  *
  * A record batch is closed after 4096 rows or 4 MiB of text, whichever comes first, so where it ends follows from the
  * rows alone. Until all rows are seen a label is a number in the order of first occurrence; then the dictionary is sorted
- * and the numbers are exchanged. What does not fit in memory waits in a spill.
+ * and the numbers are exchanged. Where they become many they wait in a spill.
  */
 import * as Arrow from "apache-arrow"
 import type * as Cells from "../Cells.ts"
 import type { Example, Tasks } from "../Dataset.ts"
 import * as RecordBatchFile from "../RecordBatchFile.ts"
 import { Codes } from "./Codes.ts"
-import { type Column, identities, list, mostRows, numbers, optionalText, text } from "./GrowingColumns.ts"
+import { type Column, copied, identities, lent, list, mostRows, numbers, optionalText, text } from "./GrowingColumns.ts"
 import { Spill } from "./Spill.ts"
 
 export const roleKey = "thaw.role"
@@ -131,34 +131,31 @@ const textsOf = ({ id, text, pair, kept = {} }: Cells.Columns): ReadonlyArray<Ce
 
 export const collector = (form: Form, tasks: Tasks): Collector => {
   const columns = planned(form, tasks)
-  const draft = new Arrow.Schema(columns.map(({ name, column }) => new Arrow.Field(name, column.take().type, true)))
+  const draft = new Arrow.Schema(columns.map(({ name, column }) => new Arrow.Field(name, column.take(lent).type, true)))
   let size = 0
   let rows = 0
   let bytes = 0
   let held: Array<Arrow.RecordBatch> = []
   let spill: Spill | undefined
   const spilled: Array<{ from: number; to: number; rows: number }> = []
-  let position = 0
   const writer = RecordBatchFile.messages(draft)
-  const append = (chunk: Uint8Array): void => {
-    spill ??= new Spill()
-    spill.append(chunk)
-    position += chunk.length
+  const append = (to: Spill, batch: Arrow.RecordBatch): void => {
+    const from = to.sizeBytes
+    to.append(writer(batch))
+    spilled.push({ from, to: to.sizeBytes, rows: batch.numRows })
   }
   const close = () => {
-    const children = columns.map(({ column }) => column.take())
+    const children = columns.map(({ column }) => column.take(spill === undefined ? copied : lent))
     const struct = Arrow.makeData({ type: new Arrow.Struct(draft.fields), length: rows, nullCount: 0, children })
-    held.push(new Arrow.RecordBatch(draft, struct))
-    bytes += children.reduce((sum, each) => sum + each.byteLength, 0)
+    const batch = new Arrow.RecordBatch(draft, struct)
     rows = 0
+    if (spill !== undefined) return append(spill, batch)
+    held.push(batch)
+    bytes += children.reduce((sum, each) => sum + each.byteLength, 0)
     if (bytes < memoryBytes) return
-    for (const batch of held) {
-      const from = position
-      append(writer(batch))
-      spilled.push({ from, to: position, rows: batch.numRows })
-    }
+    spill = new Spill()
+    for (const each of held) append(spill, each)
     held = []
-    bytes = 0
   }
   return {
     add: (row) => {

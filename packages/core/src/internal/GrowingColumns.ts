@@ -15,12 +15,22 @@ export interface Column {
   /** Adds some of many rows. Nothing here asks whether they have the column's form. */
   readonly addColumns: (rows: Cells.Columns, start: number, end: number) => void
   /** What it holds, which it then no longer does. */
-  readonly take: () => Arrow.Data
+  readonly take: (own: Own) => Arrow.Data
   /** Bytes of text in it. */
   readonly bytes: () => number
 }
 
-const grown = <A extends Uint8Array | Int32Array | Float64Array>(array: A, needed: number): A => {
+type Buffered = Uint8Array | Int32Array | Float64Array
+
+/** What becomes of views of a column's buffers: a column that is taken is made of it. */
+export type Own = <A extends Buffered>(view: A) => A
+
+export const copied: Own = (view) => view.slice() as typeof view
+
+/** The views themselves: who takes a column so has read it when the next row is added. */
+export const lent: Own = (view) => view
+
+const grown = <A extends Buffered>(array: A, needed: number): A => {
   if (needed <= array.length) return array
   const larger = new (array.constructor as new (length: number) => A)(Math.max(needed, 2 * array.length))
   larger.set(array)
@@ -37,7 +47,7 @@ interface Strings {
   readonly at: (place: number) => string
   readonly bytes: () => number
   readonly length: () => number
-  readonly take: () => Arrow.Data<Arrow.Utf8>
+  readonly take: (own: Own) => Arrow.Data<Arrow.Utf8>
 }
 
 /** Bytes up to which a loop is faster than a call that copies them. */
@@ -85,13 +95,14 @@ const strings = (): Strings => {
     at: (place) => data.toString("utf8", offsets[place], offsets[place + 1]),
     bytes: () => offsets[length]!,
     length: () => length,
-    take: () => {
+    take: (own) => {
       const taken = Arrow.makeData({
         type: new Arrow.Utf8(),
         length,
         nullCount: 0,
-        valueOffsets: offsets.slice(0, length + 1),
-        data: Uint8Array.prototype.slice.call(data, 0, offsets[length]),
+        valueOffsets: own(offsets.subarray(0, length + 1)),
+        // A view that is no Buffer, of which `slice` would be another view.
+        data: own(new Uint8Array(data.buffer, data.byteOffset, offsets[length])),
       })
       length = 0
       return taken
@@ -142,7 +153,7 @@ export const identities = (): { readonly id: Column; readonly origin: Column } =
     id: {
       add: (row) => ids.add(row.id),
       addColumns: (rows, start, end) => ids.addCells(rows.id, start, end),
-      take: () => (taken = ids.take()),
+      take: (own) => (taken = ids.take(own)),
       bytes: ids.bytes,
     },
     // Of a row, and when columns are taken, its turn comes after the ids'.
@@ -158,10 +169,10 @@ export const identities = (): { readonly id: Column; readonly origin: Column } =
       addColumns: (rows, start, end) => {
         if (!areOwn) origins.addCells(rows.id, start, end)
       },
-      take: () => {
+      take: (own) => {
         if (areOwn && taken !== undefined) return taken
         areOwn = true
-        return origins.take()
+        return origins.take(own)
       },
       bytes: () => (areOwn ? ids : origins).bytes(),
     },
@@ -185,9 +196,9 @@ export const optionalText = (
       for (let row = start; row < end; row++) present.add(cells.from[row] !== -1)
       values.addCells(cells, start, end)
     },
-    take: () => {
+    take: (own) => {
       const { nullCount, nullBitmap } = present.take()
-      const { type, length, valueOffsets, values: data } = values.take()
+      const { type, length, valueOffsets, values: data } = values.take(own)
       return Arrow.makeData({ type, length, nullCount, nullBitmap, valueOffsets, data })
     },
     bytes: values.bytes,
@@ -210,12 +221,12 @@ export const list = (of: (row: Example) => ReadonlyArray<string> | undefined): C
     addColumns: () => {
       throw new Error("rows by columns have no lists")
     },
-    take: () => {
+    take: (own) => {
       const taken = Arrow.makeData({
         type: listType,
         ...present.take(),
         valueOffsets: Int32Array.from(offsets),
-        child: values.take(),
+        child: values.take(own),
       })
       offsets = [0]
       return taken
@@ -248,11 +259,11 @@ export const numbers = (
         add(Number.isNaN(value) ? undefined : value)
       }
     },
-    take: () => {
+    take: (own) => {
       const taken = Arrow.makeData({
         // The array is the type's own: `makeData` has an overload for each of the two and none for both.
         type: type as Arrow.Int32,
-        data: values.slice(0, length) as Int32Array,
+        data: own(values.subarray(0, length)) as Int32Array,
         ...present.take(),
       })
       length = 0

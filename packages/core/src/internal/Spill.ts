@@ -10,8 +10,9 @@ import * as RecordBatchFile from "../RecordBatchFile.ts"
 
 const handles = new FinalizationRegistry<number>((handle) => fs.closeSync(handle))
 
-/** Writes the chunks to a file and gives it for reading. */
+/** Writes to a file and gives it for reading. */
 export class Spill implements RecordBatchFile.Bytes {
+  sizeBytes = 0
   private readonly handle: number
   readonly read: RecordBatchFile.Bytes["read"]
   constructor() {
@@ -22,7 +23,18 @@ export class Spill implements RecordBatchFile.Bytes {
     const bytes = RecordBatchFile.ofHandle(this.handle)
     this.read = (from, to) => bytes.read(from, to)
   }
-  append(chunk: Uint8Array): void {
-    for (let written = 0; written < chunk.length;) written += fs.writeSync(this.handle, chunk, written)
+  /** Writes the parts one after the other. */
+  append(parts: ReadonlyArray<Uint8Array>): void {
+    let written = fs.writevSync(this.handle, parts)
+    this.sizeBytes += written
+    for (const part of parts) {
+      // What is written may be less than what was given.
+      for (let at = written; at < part.length;) {
+        const count = fs.writeSync(this.handle, part, at)
+        at += count
+        this.sizeBytes += count
+      }
+      written = Math.max(0, written - part.length)
+    }
   }
 }

@@ -12,6 +12,7 @@ export class Identities {
   private places = new Int32Array(1024)
   private added = 0
   private readonly files: Array<{ readonly source: Source.Located; readonly first: number }> = []
+  private readonly ids = new Derived()
   /** Of texts that occurred more than once. */
   private readonly occurrences = new Map<string, number>()
 
@@ -46,7 +47,7 @@ export class Identities {
    */
   addLot(lot: Lot, add: (draft: Draft) => void): void {
     const { columns, start, end, places, draft } = lot
-    const id = columns.id ?? derivedFrom(columns.text, start, end)
+    const id = columns.id ?? this.ids.of(columns.text, start, end)
     this.makeRoom(end - start)
     const came = (from: number, to: number) => {
       this.places.set(places.subarray(from, to), this.added)
@@ -78,18 +79,19 @@ export class Identities {
   }
 }
 
-/** A hash of every row's normalised text. */
-const derivedFrom = ({ bytes, from, to }: Cells.Cells, start: number, end: number): Cells.Cells => {
-  const ids = Buffer.alloc(hashBytes * end)
-  const places = Int32Array.from({ length: end + 1 }, (_, row) => hashBytes * row)
-  for (let row = start; row < end; row++) {
-    ids.write(
-      NormalisedText.hash(NormalisedText.of(bytes.toString("utf8", from[row], to[row]))),
-      hashBytes * row,
-      "latin1",
-    )
-  }
-  return { bytes: ids, from: places, to: places.subarray(1) }
-}
+/** Ids that are derived from texts, for as many rows as come together. */
+class Derived {
+  private ids = Buffer.alloc(0)
+  private places = new Int32Array(1)
 
-const hashBytes = 16
+  /** A hash of every row's normalised text; there until it is called again. */
+  of({ bytes, from, to }: Cells.Cells, start: number, end: number): Cells.Cells {
+    if (this.places.length <= end) {
+      this.ids = Buffer.alloc(NormalisedText.digits * end)
+      this.places = Int32Array.from({ length: end + 1 }, (_, row) => NormalisedText.digits * row)
+    }
+    const { ids, places } = this
+    for (let row = start; row < end; row++) NormalisedText.writeHash(bytes, from[row]!, to[row]!, ids, places[row]!)
+    return { bytes: ids, from: places, to: places.subarray(1) }
+  }
+}

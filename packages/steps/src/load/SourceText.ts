@@ -49,11 +49,14 @@ const lineFeed = 0x0a
 const carriageReturn = 0x0d
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
 
+/** As much as strings are made of at once: the engine keeps larger ones apart, where each costs a page of memory anew. */
+const blockBytes = 96 * 2 ** 10
+
 /**
- * The text as bytes: whole characters of UTF-8 and LF as the only line end, in blocks of about a MiB that end anywhere. A
- * block is there until the next is asked for, and belongs to whoever asked. Who leaves bytes at its end unused says how
- * many, `next(unused)`, and the next block begins with them; behind the last, they are what is returned. Throws
- * `SourceUnreadable` and `NoText`.
+ * The text as bytes: whole characters of UTF-8 and LF as the only line end, in blocks of about 100 KiB that end behind any
+ * character. A block is there until the next is asked for, and belongs to whoever asked. Who leaves bytes at its end unused
+ * says how many, `next(unused)`, and the next block begins with them and is twice as long: time stays linear in their length.
+ * Behind the last they are what is returned. Throws `SourceUnreadable` and `NoText`.
  */
 export async function* blocks(source: Source.Located): AsyncGenerator<Buffer, Buffer, number | undefined> {
   const failed = (cause: unknown) => {
@@ -61,15 +64,16 @@ export async function* blocks(source: Source.Located): AsyncGenerator<Buffer, Bu
   }
   const handle = await open(source.path).catch(failed)
   /** ```unused │ bytes of a character or CR that may go on │ what is read``` */
-  let room = Buffer.allocUnsafeSlow(2 * pieceBytes)
+  let room = Buffer.allocUnsafeSlow(pieceBytes)
   let unused = 0
   let begun = 0
   let offset = 0
   try {
     while (true) {
       const filled = unused + begun
-      if (room.length < filled + pieceBytes) room = Buffer.concat([room.subarray(0, filled)], 2 * (filled + pieceBytes))
-      const { bytesRead } = await handle.read(room, filled, pieceBytes, null).catch(failed as () => never)
+      const most = Math.max(pieceBytes, filled)
+      if (room.length < filled + most) room = Buffer.concat([room.subarray(0, filled)], filled + most)
+      const { bytesRead } = await handle.read(room, filled, most, null).catch(failed as () => never)
       if (bytesRead === 0 && begun === 0) return room.subarray(0, unused)
       const piece = room.subarray(unused, filled + bytesRead)
       const size = piece.length - (bytesRead === 0 ? 0 : unfinished(piece))
@@ -77,20 +81,26 @@ export async function* blocks(source: Source.Located): AsyncGenerator<Buffer, Bu
       if (size === 0) continue
       const text = piece.subarray(0, size)
       if (!isUtf8(text) || text.includes(0)) refuse(source, text, offset)
-      const start = offset === 0 && text.subarray(0, 3).equals(byteOrderMark) ? 3 : 0
       const end = unused + withLineFeeds(text)
+      let from = offset === 0 && text.subarray(0, 3).equals(byteOrderMark) ? 3 : 0
+      for (let given = Math.max(unused, from); given < end;) {
+        let to = Math.min(end, given + Math.max(blockBytes, given - from))
+        while (to < end && (room[to]! & 0xc0) === 0x80) to++
+        const left = (yield room.subarray(from, to)) ?? 0
+        from = to - left
+        given = to
+      }
+      room.copyWithin(0, from, end)
+      room.copyWithin(end - from, unused + size, unused + size + begun)
+      unused = end - from
       offset += size
-      const left = (yield room.subarray(start, end)) ?? 0
-      room.copyWithin(0, end - left, end)
-      room.copyWithin(left, unused + size, unused + size + begun)
-      unused = left
     }
   } finally {
     await handle.close()
   }
 }
 
-/** The text, in pieces of about a MiB that end anywhere. Throws `SourceUnreadable` and `NoText`. */
+/** The text, in pieces that end anywhere. Throws `SourceUnreadable` and `NoText`. */
 export async function* pieces(source: Source.Located): AsyncGenerator<string, void, void> {
   for await (const block of blocks(source)) yield block.toString("utf8")
 }
