@@ -23,6 +23,7 @@ const trained = Train.multiTask({
     hidden: 256,
     heads: 4,
     maxTokens: 128,
+    initializerRange: 0.04,
   }),
   tasks: { words: { head: Head.maskedTokens({ rate: 0.2 }), train, validation } },
   learningRate: LearningRate.linear({ base: 7e-4, warmup: 0.05 }),

@@ -57,8 +57,18 @@ const corpus = (() => {
   const all = Dataset.examples(rows, { labels: [], tags: [] })
   return Dataset.parts<"train">(all, { train: rows }).train
 })()
-const scratch = (seed: number) =>
-  run(Encoder.fromScratch.run({ corpus, vocabularySize: 60, blocks: 2, hidden: 8, heads: 2, seed: Seed.make(seed) }))
+const scratch = (seed: number, more: { readonly initializerRange?: number } = {}) =>
+  run(
+    Encoder.fromScratch.run({
+      corpus,
+      vocabularySize: 60,
+      blocks: 2,
+      hidden: 8,
+      heads: 2,
+      seed: Seed.make(seed),
+      ...more,
+    }),
+  )
 
 describe("an encoder from scratch", () => {
   it("has a tokenizer of its corpus and upstream's initialisation, from the seed alone", async () => {
@@ -81,6 +91,17 @@ describe("an encoder from scratch", () => {
     expect(deviation).toBeLessThan(0.022)
     expect([...new Set(Tensor.numbers(weights["bert.embeddings.LayerNorm.weight"]!))]).toEqual([1])
     expect([...new Set(Tensor.numbers(weights["bert.encoder.layer.1.output.dense.bias"]!))]).toEqual([0])
+  })
+
+  it("has weights as far apart as it is asked for, and says so to new heads", async () => {
+    const [narrow, wide] = [await tensors(await scratch(1)), await scratch(1, { initializerRange: 0.08 })]
+    const weights = await tensors(wide)
+    for (const name of ["bert.embeddings.word_embeddings.weight", "bert.encoder.layer.1.output.dense.weight"]) {
+      const four = Tensor.numbers(narrow[name]!).map((value) => 4 * value)
+      Tensor.numbers(weights[name]!).forEach((value, at) => expect(value).toBeCloseTo(four[at]!, 6))
+    }
+    expect(weights["bert.embeddings.LayerNorm.weight"]).toEqual(narrow["bert.embeddings.LayerNorm.weight"])
+    expect(wide.config.json).toMatchObject({ initializer_range: 0.08 })
   })
 })
 
