@@ -75,14 +75,13 @@ const tokenised = Effect.fnUntraced(function* (examples: Dataset.Examples) {
   const tokenizer = yield* Tokenizer.fromJson(json, undefined, "bench")
   const { vocabularySize } = tokenizer
   const corpus = EncodedCorpus.collector({ vocabularySize, roles: {} })
-  const nothing: EncodedCorpus.Labels = { classes: new Map(), tags: new Map() }
   let tokens = 0
   const seconds = yield* Timed.secondsOf(
     Effect.sync(() => {
       for (const row of Dataset.rowsOf(examples)) {
         const encoded = Tokenizer.encodeExample(tokenizer, row, { maxTokens: 128 })
         tokens += encoded.ids.length
-        corpus.add(row.id, encoded, nothing)
+        corpus.add(row.id, encoded, EncodedCorpus.nothing)
       }
     }),
   )

@@ -19,7 +19,12 @@ const heads: Batch.Heads = {
   topic: { kind: "classification", pooling: "cls", labels: ["animal", "other"] },
   mood: { kind: "classification", pooling: "cls", labels: ["bad", "good"] },
   thing: { kind: "tokenClassification", labels: ["O", "B-animal"] },
+  emotions: { kind: "multiLabel", pooling: "cls", threshold: 0.5, labels: ["fear", "joy", "love"] },
+  stars: { kind: "regression", pooling: "cls", labels: [] },
 }
+
+/** A column of every kind. */
+const every: Dataset.Tasks = { labels: ["mood"], tags: ["thing"], labelSets: ["emotions"], scores: ["stars"] }
 
 const row = (id: string, rest: Partial<Dataset.Example>): Dataset.Example => ({
   id,
@@ -46,7 +51,7 @@ const encode = (datasets: Readonly<Record<string, Dataset.Dataset>>, maxTokens =
 const failure = (datasets: Readonly<Record<string, Dataset.Dataset>>, its: Batch.Heads = heads) =>
   Effect.runPromise(Effect.flip(Batch.encode(datasets, its, { tokenizer, limit: { maxTokens: 16 } }, "step, train")))
 
-const feedOf = (batch: Batch.Batch, name: string) => Array.from(batch.feeds[name]!.data as Int32Array)
+const feedOf = (batch: Batch.Batch, name: string) => Array.from(batch.feeds[name]!.data as Int32Array | Float32Array)
 
 describe("tasks that read one dataset", () => {
   it("share its examples: a batch carries every label a row has, and −100 where it has none", async () => {
@@ -171,26 +176,81 @@ describe("a held corpus", () => {
   })
 })
 
+describe("label sets and numbers", () => {
+  const rich = Dataset.examples(
+    [
+      row("both", { labelSets: { emotions: ["love", "joy", "love"] }, scores: { stars: 2.5 } }),
+      row("empty", { tokens: ["it"], labelSets: { emotions: [] } }),
+      row("zero", { scores: { stars: 0 } }),
+      row("negative", { labels: { mood: "bad" }, scores: { stars: -100 } }),
+      row("none", {}),
+    ],
+    every,
+  )
+  const tasks = { emotions: rich, stars: rich, mood: rich }
+
+  it("are kept beside the tokens, the classes of a set in order", async () => {
+    const [corpus] = await encode(tasks)
+    expect(corpus!.examples.map(({ classSets, scores }) => ({ classSets, scores }))).toEqual([
+      { classSets: { emotions: [1, 2] }, scores: { stars: 2.5 } },
+      { classSets: { emotions: [] }, scores: {} },
+      { classSets: {}, scores: { stars: 0 } },
+      { classSets: {}, scores: { stars: -100 } },
+      { classSets: {}, scores: {} },
+    ])
+    const of = (task: string) => corpus!.examples.filter((each) => Batch.isLabelled(each, task)).map(({ id }) => id)
+    expect([of("emotions"), of("stars"), of("mood")]).toEqual([
+      ["both", "empty"],
+      ["both", "zero", "negative"],
+      ["negative"],
+    ])
+  })
+
+  it("are a row for each example: an empty set answers no to every label, an example without a set answers nothing", async () => {
+    const [corpus] = await encode(tasks)
+    const batch = Batch.make(corpus!.examples, heads, tokenizer.padId)
+    expect(batch.tasks).toEqual(["emotions", "mood", "stars"])
+    expect(batch.feeds["labels.emotions"]!.shape).toEqual([5, 3])
+    const no = [-100, -100, -100]
+    expect(feedOf(batch, "labels.emotions")).toEqual([0, 1, 1, 0, 0, 0, ...no, ...no, ...no])
+    expect(batch.feeds["labels.stars"]!.dtype).toBe("float32")
+    expect(feedOf(batch, "labels.stars")).toEqual([2.5, Number.NaN, 0, -100, Number.NaN])
+  })
+})
+
 describe("what cannot be encoded", () => {
   it.each([
-    ["stars", "a number"],
-    ["emotions", "several labels"],
-  ])("is a task for which there is no head yet: %s", async (task, got) => {
-    const rich = Dataset.examples([row("x", { labelSets: { emotions: ["a"] }, scores: { stars: 3 } })], {
-      labels: [],
-      tags: [],
-      labelSets: ["emotions"],
-      scores: ["stars"],
+    ["stars", "topic", "Head.regression() for scores, got a head of kind classification."],
+    ["emotions", "topic", "Head.multiLabel() for label sets, got a head of kind classification."],
+    ["mood", "thing", "Head.classification() for labels, got a head of kind tokenClassification."],
+    ["thing", "mood", "Head.tokenClassification() for tags, got a head of kind classification."],
+    ["mood", "emotions", "Head.classification() for labels, got a head of kind multiLabel. Or name the column among the labelSets where it is loaded."], // prettier-ignore
+    ["mood", "stars", "Head.classification() for labels, got a head of kind regression. Or name the column among the scores where it is loaded."], // prettier-ignore
+  ])("is a task with a head of another kind than its data asks for: %s", async (task, head, message) => {
+    const tagged = row("x", {
+      labels: { mood: "good" },
+      tags: { thing: ["O", "O", "O"] },
+      labelSets: { emotions: ["joy"] },
+      scores: { stars: 3 },
     })
-    expect(await failure({ [task]: rich }, { [task]: heads["topic"]! })).toMatchObject({
+    expect(await failure({ [task]: Dataset.examples([tagged], every) }, { [task]: heads[head]! })).toMatchObject({
       _tag: "PipelineInvalid",
-      message: `step, train, task ${task}: expected one label an example, or a tag a token, got ${got} an example. There is no head for that yet.`,
+      message: `step, train, task ${task}: expected ${message}`,
+    })
+  })
+
+  it("is a label set with a label that the head does not know", async () => {
+    const other = Dataset.examples([row("x", { labelSets: { emotions: ["joy", "fury"] } })], every)
+    expect(await failure({ emotions: other })).toMatchObject({
+      _tag: "InvalidData",
+      message:
+        'step, train, task emotions, example x: expected a label that occurs in training: "fear", "joy", "love", got "fury". Give the training part an example of it, or leave such examples out.',
     })
   })
 
   it("is a task without a head", async () => {
     expect((await failure({ topics: joint })).message).toBe(
-      'step, train: expected a task that has a head: "topic", "mood", "thing", got "topics". Did you mean "topic"?',
+      'step, train: expected a task that has a head: "topic", "mood", "thing", "emotions", "stars", got "topics". Did you mean "topic"?',
     )
   })
 

@@ -46,6 +46,14 @@ export const loss = (logits: Value.Value, answers: Value.Value, options: Options
   return Op.Neg(Op.Div(total(logLikelihood), units ?? Op.Max(total(labelled), 1)))
 }
 
+/**
+ * What the sum is divided by, for answers of a batch: their labelled cells; 0 where there are none.
+ *
+ * @param answers int32 `[units, classes]`
+ */
+export const counted = (answers: Tensor.Tensor): number =>
+  Tensor.numbers(answers).reduce((count, answer) => (answer < 0 ? count : count + 1), 0)
+
 /** log σ(x) and log(1 − σ(x)) = log σ(−x), each in the form of x. */
 const logSigmoids = (logits: Value.Value): readonly [Value.Value, Value.Value] => {
   const x = Op.Unsqueeze(logits, { axes: [2] })

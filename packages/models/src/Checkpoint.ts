@@ -29,7 +29,7 @@ import * as CheckpointFiles from "./CheckpointFiles.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
 import { TrainingInvalid, type TokenizerInvalid } from "./Errors.ts"
 import * as Family from "./Family.ts"
-import { isLabelled } from "./Head.ts"
+import { fewestLabels } from "./Head.ts"
 import * as Lora from "./Lora.ts"
 import * as Parameter from "./Parameter.ts"
 import * as TextSet from "./TextSet.ts"
@@ -203,7 +203,7 @@ export const onDisk = Effect.fnUntraced(function* (checkpoint: Checkpoint, folde
  * The checkpoint with heads for more tasks. A new head starts random, from streams of its parameters' names; parts
  * that the encoder came with, such as a pooler, are copies.
  *
- * Fails when a task has a head already or a task has fewer than two labels.
+ * Fails when a task has a head already or a task has too few labels.
  */
 export const withHeads = Effect.fnUntraced(function* (
   checkpoint: Checkpoint,
@@ -214,8 +214,9 @@ export const withHeads = Effect.fnUntraced(function* (
     new TrainingInvalid({ where: `head ${JSON.stringify(task)}`, expected, got, advice: "" })
   for (const [task, head] of Object.entries(heads)) {
     if (checkpoint.heads[task] !== undefined) return yield* invalid(task, "a task without a head", "one that has one")
-    if (isLabelled(head) && head.labels.length < 2)
-      return yield* invalid(task, "at least two labels", Problem.list(head.labels) || "none")
+    const fewest = fewestLabels(head)
+    if (head.labels.length < fewest)
+      return yield* invalid(task, fewest === 1 ? "a label" : "at least two labels", Problem.list(head.labels) || "none")
   }
   const { config } = checkpoint
   const weights: Record<string, Tensor.Tensor> = { ...(yield* tensors(checkpoint)) }

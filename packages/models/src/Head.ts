@@ -11,6 +11,8 @@ import type { EncoderConfig } from "./EncoderConfig.ts"
 import * as Classification from "./heads/Classification.ts"
 import type { HeadNetwork } from "./heads/HeadNetwork.ts"
 import * as MaskedTokens from "./heads/MaskedTokens.ts"
+import * as MultiLabel from "./heads/MultiLabel.ts"
+import * as Regression from "./heads/Regression.ts"
 import * as TokenClassification from "./heads/TokenClassification.ts"
 import type * as Pooling from "./Pooling.ts"
 
@@ -18,11 +20,19 @@ import type * as Pooling from "./Pooling.ts"
 export const Head = Schema.Union([
   Classification.Classification,
   TokenClassification.TokenClassification,
+  MultiLabel.MultiLabel,
+  Regression.Regression,
   MaskedTokens.MaskedTokens,
 ])
 export type Head = typeof Head.Type
 
-export const Kind = Schema.Literals(["classification", "tokenClassification", "maskedTokens"])
+export const Kind = Schema.Literals([
+  "classification",
+  "tokenClassification",
+  "multiLabel",
+  "regression",
+  "maskedTokens",
+])
 export type Kind = Head["kind"]
 
 /** One label per example, in the form of the encoder's family unless `pooling` says `mean`. */
@@ -33,6 +43,22 @@ export const classification = (options: { readonly pooling?: "cls" | "mean" } = 
 
 /** One label per token, such as BIO tags. */
 export const tokenClassification = (): Head => ({ kind: "tokenClassification" })
+
+/**
+ * Any number of labels an example, none included; each is answered where it is likelier than `threshold`, 0.5 unless
+ * given. For tasks whose examples have label sets.
+ */
+export const multiLabel = (options: { readonly pooling?: "cls" | "mean"; readonly threshold?: number } = {}): Head => ({
+  kind: "multiLabel",
+  pooling: options.pooling ?? "cls",
+  threshold: options.threshold ?? 0.5,
+})
+
+/** A number an example. For tasks whose examples have scores, of any size. */
+export const regression = (options: { readonly pooling?: "cls" | "mean" } = {}): Head => ({
+  kind: "regression",
+  pooling: options.pooling ?? "cls",
+})
 
 /**
  * Masked-token pre-training (Devlin et al. 2018, arXiv 1810.04805 §3.1): a share of an example's tokens is hidden, anew
@@ -51,7 +77,7 @@ export const maskedTokens = (options: { readonly rate?: number; readonly unit?: 
 /** What tells kinds apart for whoever feeds them and reads their answers. */
 export interface Traits {
   /** Role of the column that a task's answers are in, see `Dataset`; undefined: a text is its own answer. */
-  readonly role: "label" | "tags" | undefined
+  readonly role: "label" | "tags" | "labels" | "score" | undefined
   /** What has an answer of its own. */
   readonly unit: "example" | "token"
 }
@@ -59,10 +85,12 @@ export interface Traits {
 export const traits = {
   classification: { role: "label", unit: "example" },
   tokenClassification: { role: "tags", unit: "token" },
+  multiLabel: { role: "labels", unit: "example" },
+  regression: { role: "score", unit: "example" },
   maskedTokens: { role: undefined, unit: "token" },
 } as const satisfies { readonly [K in Kind]: Traits }
 
-/** Whether a task's answers are labels that its examples carry. */
+/** Whether a task's answers are what its examples carry. */
 export const isLabelled = ({ kind }: Pick<Head, "kind">): boolean => traits[kind].role !== undefined
 
 /** What of the encoder's vectors the head takes. */
@@ -71,21 +99,51 @@ export const reads = (head: Head): Pooling.Reading => ("pooling" in head ? head.
 /** With the labels of its task, in the order of their classes. */
 export type Labelled = Head & { readonly labels: ReadonlyArray<string> }
 
-/** How many answers there are to choose from. */
-export const classes = ({ kind, labels }: Labelled, { vocab }: Pick<Dimensions, "vocab">): number =>
-  kind === "maskedTokens" ? vocab : labels.length
+/** Fewest labels with which there is something to learn. */
+export const fewestLabels = ({ kind }: Head): number =>
+  kind === "multiLabel" ? 1 : kind === "regression" || kind === "maskedTokens" ? 0 : 2
 
-/** @param classes how many labels the task has */
-export const network = (head: Head, task: string, classes: number, config: EncoderConfig): HeadNetwork => {
+/** How many numbers a head that answers texts gives for each of them, or for each token. */
+export const outputs = ({ kind, labels }: Labelled): number => (kind === "regression" ? 1 : labels.length)
+
+/**
+ * How many answers each decision chooses from: a label of several is there or is not. Undefined of a number.
+ *
+ * @param labels how many the task has; undefined where that is not known
+ */
+export const choices = (
+  { kind }: Head,
+  labels: number | undefined,
+  { vocab }: Pick<Dimensions, "vocab">,
+): number | undefined => {
+  switch (kind) {
+    case "classification":
+    case "tokenClassification":
+      return labels
+    case "multiLabel":
+      return 2
+    case "regression":
+      return undefined
+    case "maskedTokens":
+      return vocab
+  }
+}
+
+/** @param labels how many the task has */
+export const network = (head: Head, task: string, labels: number, config: EncoderConfig): HeadNetwork => {
   switch (head.kind) {
     case "classification":
-      return Classification.network(head, task, classes, config)
+      return Classification.network(head, task, labels, config)
     case "tokenClassification":
-      return TokenClassification.network(head, task, classes, config)
+      return TokenClassification.network(head, task, labels, config)
+    case "multiLabel":
+      return MultiLabel.network(head, task, labels, config)
+    case "regression":
+      return Regression.network(head, task, config)
     case "maskedTokens":
       return MaskedTokens.network(head, task, config)
   }
 }
 
 export const networkOf = (head: Labelled, task: string, config: EncoderConfig): HeadNetwork =>
-  network(head, task, classes(head, config.dimensions), config)
+  network(head, task, head.labels.length, config)

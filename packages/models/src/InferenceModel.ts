@@ -1,6 +1,6 @@
 /**
- * All heads over one pass of the encoder: `logits.<task>`, [batch, classes] or [batch, tokens, classes]. Heads for hidden
- * tokens are left out: they answer questions of another form, see `MaskedScores`.
+ * All heads over one pass of the encoder: `logits.<task>`, [batch, classes] or [batch, tokens, classes]; of a number
+ * [batch, 1]. Heads for hidden tokens are left out: they answer questions of another form, see `MaskedScores`.
  *
  * Weights are a part that is passed in: `Parameter.inputs()` for evaluation, where they change from call to call, or
  * `Parameter.initializers(tensors)` for a file that stands alone. The two forms differ in the last bits, so what is
@@ -129,7 +129,7 @@ const answers = (
     outputs[`logits.${task}`] =
       head.units.length === 1
         ? logits
-        : Op.Reshape(logits, [Extent.of(attentionMask, 0), Extent.of(attentionMask, 1), heads[task]!.labels.length])
+        : Op.Reshape(logits, [Extent.of(attentionMask, 0), Extent.of(attentionMask, 1), Head.outputs(heads[task]!)])
   }
   return { outputs, parameters }
 }

@@ -4,6 +4,7 @@
  * A score that is NaN means "none": it takes no part, neither in the sum nor in the count.
  */
 import * as Op from "@thaw/onnx/Op"
+import * as Tensor from "@thaw/onnx/Tensor"
 import type * as Value from "@thaw/onnx/Value"
 
 export interface Options {
@@ -26,5 +27,13 @@ export const loss = (predictions: Value.Value, scores: Value.Value, options: Opt
   const error = Op.Mul(Op.Sub(predictions, Op.Where(scored, scores, 0)), count)
   return Op.Div(total(Op.Mul(error, error)), options.units ?? Op.Max(total(count), 1))
 }
+
+/**
+ * What the sum is divided by, for scores of a batch: how many are numbers.
+ *
+ * @param scores float32 `[units]`
+ */
+export const counted = (scores: Tensor.Tensor): number =>
+  Tensor.numbers(scores).reduce((count, score) => (Number.isNaN(score) ? count : count + 1), 0)
 
 const total = (of: Value.Value): Value.Value => Op.ReduceSum(of, { axes: [0], keepdims: 0 })

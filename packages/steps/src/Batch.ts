@@ -8,6 +8,8 @@
  * input_ids, attention_mask, token_type_ids   int32 [batch, tokens]
  * labels.<task>                               int32 [batch]            classification
  *                                             int32 [batch, tokens]    token classification: first piece of a word
+ *                                             int32 [batch, classes]   several labels: 1 for those that apply, else 0
+ *                                             float32 [batch]          regression
  *                                             int32 [masked]           hidden tokens, with their places.<task> among
  *                                                                      the tokens of the batch, padding included
  * ```
@@ -16,6 +18,7 @@ import * as Dataset from "@thaw/core/Dataset"
 import { InvalidData, PipelineInvalid } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import type * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Head from "@thaw/models/Head"
 import * as Tokenizer from "@thaw/models/Tokenizer"
 import type * as Tensor from "@thaw/onnx/Tensor"
 import { Effect } from "effect"
@@ -32,6 +35,10 @@ export interface EncodedExample {
   readonly classes: Readonly<Record<string, number>>
   /** Class per word for token tasks; a task without tags is absent. */
   readonly tags: Readonly<Record<string, ReadonlyArray<number>>>
+  /** Classes that apply, for tasks with several labels an example; a task without a label set is absent. */
+  readonly classSets?: Readonly<Record<string, ReadonlyArray<number>>>
+  /** Number per regression task; a task without one is absent. */
+  readonly scores?: Readonly<Record<string, number>>
   /** What is hidden, by the task that asks for it; examples as they are have none. */
   readonly masked?: Readonly<Record<string, Masking.Masked>>
 }
@@ -55,7 +62,9 @@ export interface Encoding {
 export const isLabelled = (example: EncodedExample, task: string): boolean =>
   example instanceof EncodedCorpus.Held
     ? example.isLabelled(task)
-    : [example.classes, example.tags, example.masked ?? {}].some((labels) => Object.hasOwn(labels, task))
+    : [example.classes, example.tags, example.classSets, example.scores, example.masked].some(
+        (labels) => labels !== undefined && Object.hasOwn(labels, task),
+      )
 
 /** Whether a task may be drawn from the example: one that hides tokens takes any with a token to hide. */
 export const isDrawable = ({ masks }: Pick<Corpus, "masks">, example: EncodedExample, task: string): boolean =>
@@ -74,8 +83,8 @@ export const byLength = (examples: ReadonlyArray<EncodedExample>): ReadonlyArray
 /**
  * Encodes every dataset once. Tasks that were given one and the same dataset are joint.
  *
- * Fails on a task without a head or whose dataset has no labels for it or such as no head answers, and on a label that
- * its head does not know.
+ * Fails on a task without a head or whose dataset has nothing to say about it or something that its head does not
+ * answer, and on a label that its head does not know.
  *
  * @param where names the step and the part, for messages
  */
@@ -93,7 +102,7 @@ export const encode = Effect.fnUntraced(function* (
     for (const task of tasks) {
       const head = heads[task]!
       if (head.kind === "maskedTokens") masks[task] = yield* Masking.make(task, head, encoding.tokenizer, where)
-      else yield* requireAnswerable(dataset, task, `${where}, task ${task}`)
+      else yield* requireAnswerable(dataset, task, head, `${where}, task ${task}`)
     }
     const classes = new Map(tasks.map((task) => [task, new Map(heads[task]!.labels.map((label, at) => [label, at]))]))
     const { add, examples } = EncodedCorpus.collector({
@@ -129,23 +138,41 @@ const requireHead = (task: string, heads: Heads, where: string): Effect.Effect<v
         }),
       )
 
-/** Fails unless the dataset says something about the task that a head can be trained on and asked for. */
+/** Fails unless what the dataset says about the task is what the head is trained on and asked for. */
 export const requireAnswerable = Effect.fnUntraced(function* (
   dataset: Dataset.Dataset,
   task: string,
+  { kind }: Head.Head,
   where: string,
 ): Effect.fn.Return<void, InvalidData | PipelineInvalid> {
   yield* Dataset.requireTask(dataset, task, where)
-  const { labelSets = [], scores = [] } = Dataset.tasksOf(dataset)
-  const got = labelSets.includes(task) ? "several labels" : scores.includes(task) ? "a number" : undefined
-  if (got === undefined) return
+  const wanted = Head.traits[kind].role
+  const role = Dataset.roleOf(dataset, task) as NonNullable<typeof wanted>
+  if (wanted === undefined || role === wanted) return
   return yield* new PipelineInvalid({
     where,
-    expected: "one label an example, or a tag a token",
-    got: `${got} an example`,
-    advice: "There is no head for that yet.",
+    expected: headFor[role],
+    got: `a head of kind ${kind}`,
+    advice: loadedAs[wanted],
   })
 })
+
+type Role = NonNullable<Head.Traits["role"]>
+
+const headFor: { readonly [R in Role]: string } = {
+  label: "Head.classification() for labels",
+  tags: "Head.tokenClassification() for tags",
+  labels: "Head.multiLabel() for label sets",
+  score: "Head.regression() for scores",
+}
+
+/** Where the author meant the head and not the column. */
+const loadedAs: { readonly [R in Role]: string } = {
+  label: "",
+  tags: "",
+  labels: "Or name the column among the labelSets where it is loaded.",
+  score: "Or name the column among the scores where it is loaded.",
+}
 
 /** The class of a label. Fails on a label that training never had. */
 export const classOf = (
@@ -178,20 +205,31 @@ interface Unknown {
 const labelsOf = (row: Dataset.Example, known: ReadonlyMap<string, ReadonlyMap<string, number>>): Known | Unknown => {
   const classes = new Map<string, number>()
   const tags = new Map<string, ReadonlyArray<number>>()
+  const classSets = new Map<string, ReadonlyArray<number>>()
+  const scores = new Map<string, number>()
   for (const [task, places] of known) {
-    const label = Object.hasOwn(row.labels, task) ? row.labels[task] : undefined
-    const sequence = Object.hasOwn(row.tags, task) ? row.tags[task] : undefined
-    const unknown = [...(label === undefined ? [] : [label]), ...(sequence ?? [])].find((each) => !places.has(each))
+    const score = own(row.scores, task)
+    if (score !== undefined) scores.set(task, score)
+    const label = own(row.labels, task)
+    const several = own(row.tags, task) ?? own(row.labelSets, task)
+    const unknown = (label === undefined ? several : [label])?.find((each) => !places.has(each))
     if (unknown !== undefined) return { _tag: "Unknown", task, label: unknown }
     if (label !== undefined) classes.set(task, places.get(label)!)
-    if (sequence !== undefined)
-      tags.set(
+    const found = several?.map((each) => places.get(each)!)
+    if (found === undefined) continue
+    if (own(row.tags, task) !== undefined) tags.set(task, found)
+    else
+      classSets.set(
         task,
-        sequence.map((tag) => places.get(tag)!),
+        [...new Set(found)].sort((a, b) => a - b),
       )
   }
-  return { _tag: "Known", classes, tags }
+  return { _tag: "Known", classes, tags, classSets, scores }
 }
+
+/** A task may be called like something every object inherits. */
+const own = <A>(record: Readonly<Record<string, A>> | undefined, task: string): A | undefined =>
+  record !== undefined && Object.hasOwn(record, task) ? record[task] : undefined
 
 /** What a graph is fed. */
 export interface Batch {
@@ -213,6 +251,6 @@ export const make = (examples: ReadonlyArray<EncodedExample>, heads: Heads, padI
   const tasks = Object.keys(heads)
     .filter((task) => examples.some((example) => isLabelled(example, task)))
     .sort()
-  for (const task of tasks) Object.assign(feeds, Labels.byKind[heads[task]!.kind](examples, task, tokens))
+  for (const task of tasks) Object.assign(feeds, Labels.of(heads[task]!, task, examples, tokens))
   return { feeds, tasks }
 }

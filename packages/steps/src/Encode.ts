@@ -27,8 +27,6 @@ import * as Pattern from "./freeze/Pattern.ts"
 /** Examples that go through the encoder at once. */
 const examplesAtOnce = 64
 
-const nothing: EncodedCorpus.Labels = { classes: new Map(), tags: new Map() }
-
 export interface Choice {
   readonly groups: ReadonlyArray<Group.Group>
   readonly pooling: FeatureModel.Pooled
@@ -58,7 +56,7 @@ export const vectors = Effect.fnUntraced(function* (
     vocabularySize: tokenizer.vocabularySize,
     roles: {},
   })
-  for (const row of rows) add(row.id, Tokenizer.encodeExample(tokenizer, row, limit), nothing)
+  for (const row of rows) add(row.id, Tokenizer.encodeExample(tokenizer, row, limit), EncodedCorpus.nothing)
   const device = yield* (yield* Sessions).open
   const { weights } = yield* Checkpoint.onDisk(checkpoint, scratch)
   const names = Network.parameters(EncoderConfig.network(config)).map(({ name }) => name)

@@ -7,6 +7,8 @@
  * words    4 bytes a token, only where a task has tags or hides words
  * classes  4 bytes an example and classification task
  * tags     4 bytes a word and token task
+ * sets     4 bytes a label and task with several labels an example
+ * scores   8 bytes an example and task with numbers
  * ```
  *
  * An example is a view of its columns. Two views of one example are the same object.
@@ -15,7 +17,7 @@ import type * as Dataset from "@thaw/core/Dataset"
 import type * as Tokenizer from "@thaw/models/Tokenizer"
 import type { EncodedExample } from "./Batch.ts"
 
-type Numbers = Int32Array | Uint16Array | Uint8Array
+type Numbers = Float64Array | Int32Array | Uint16Array | Uint8Array
 
 /** Numbers one after the other. */
 class Column<A extends Numbers> {
@@ -99,6 +101,20 @@ class Sequences implements Answers<ReadonlyArray<number>> {
   }
 }
 
+/** A number each. */
+class Scores implements Answers<number> {
+  private readonly scores = new Column(new Float64Array(0))
+  add(answer: number | undefined): void {
+    this.scores.push(answer ?? Number.NaN)
+  }
+  has(at: number): boolean {
+    return !Number.isNaN(this.scores.at(at))
+  }
+  at(at: number): number {
+    return this.scores.at(at)
+  }
+}
+
 type ByTask<A> = ReadonlyMap<string, Answers<A>>
 
 /** What one example says, task by task. */
@@ -116,11 +132,17 @@ export interface Shape {
   readonly words?: boolean
 }
 
-/** What an example says beside its tokens, by task; a task without a label or tags is absent. */
+/** What an example says beside its tokens, by task; a task that it says nothing of is absent. */
 export interface Labels {
   readonly classes: ReadonlyMap<string, number>
   readonly tags: ReadonlyMap<string, ReadonlyArray<number>>
+  /** Classes in order, each once. */
+  readonly classSets: ReadonlyMap<string, ReadonlyArray<number>>
+  readonly scores: ReadonlyMap<string, number>
 }
+
+/** Of an example that says nothing. */
+export const nothing: Labels = { classes: new Map(), tags: new Map(), classSets: new Map(), scores: new Map() }
 
 class Columns {
   private readonly tokens: Column<Int32Array> | Column<Uint16Array>
@@ -131,6 +153,8 @@ class Columns {
   private readonly nameEnds = int32s()
   private readonly classes: ByTask<number>
   private readonly tags: ByTask<ReadonlyArray<number>>
+  private readonly classSets: ByTask<ReadonlyArray<number>>
+  private readonly scores: ByTask<number>
 
   constructor({ vocabularySize, roles, words = false }: Shape) {
     const tasksOf = (role: Dataset.Role) => Object.keys(roles).filter((task) => roles[task] === role)
@@ -138,6 +162,8 @@ class Columns {
     this.wordOf = words || tasksOf("tags").length > 0 ? int32s() : undefined
     this.classes = new Map(tasksOf("label").map((task) => [task, new Classes()]))
     this.tags = new Map(tasksOf("tags").map((task) => [task, new Sequences()]))
+    this.classSets = new Map(tasksOf("labels").map((task) => [task, new Sequences()]))
+    this.scores = new Map(tasksOf("score").map((task) => [task, new Scores()]))
   }
 
   add(id: string, { ids, typeIds, words }: Tokenizer.Encoded, labels: Labels): void {
@@ -152,6 +178,8 @@ class Columns {
     this.addName(id)
     for (const [task, column] of this.classes) column.add(labels.classes.get(task))
     for (const [task, column] of this.tags) column.add(labels.tags.get(task))
+    for (const [task, column] of this.classSets) column.add(labels.classSets.get(task))
+    for (const [task, column] of this.scores) column.add(labels.scores.get(task))
   }
 
   private addName(id: string): void {
@@ -196,8 +224,16 @@ class Columns {
     return answersOf(this.tags, at)
   }
 
+  classSetsOf(at: number): Readonly<Record<string, ReadonlyArray<number>>> {
+    return answersOf(this.classSets, at)
+  }
+
+  scoresOf(at: number): Readonly<Record<string, number>> {
+    return answersOf(this.scores, at)
+  }
+
   isLabelled(at: number, task: string): boolean {
-    return [this.classes, this.tags].some((columns) => columns.get(task)?.has(at) === true)
+    return [this.classes, this.tags, this.classSets, this.scores].some((columns) => columns.get(task)?.has(at) === true)
   }
 }
 
@@ -238,6 +274,12 @@ export class Held implements EncodedExample {
   }
   get tags(): Readonly<Record<string, ReadonlyArray<number>>> {
     return this.columns.tagsOf(this.at)
+  }
+  get classSets(): Readonly<Record<string, ReadonlyArray<number>>> {
+    return this.columns.classSetsOf(this.at)
+  }
+  get scores(): Readonly<Record<string, number>> {
+    return this.columns.scoresOf(this.at)
   }
   get tokens(): number {
     return this.columns.tokensOf(this.at)

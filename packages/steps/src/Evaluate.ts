@@ -17,7 +17,8 @@ import * as ZeroShot from "./ZeroShot.ts"
 
 /**
  * `Evaluate.tasks({ trained, test: { topic: topics.test } })`: accuracy, macro-F1 and confusion matrix of every
- * classification task, entity precision, recall and F1 of every token task, each over the examples that carry its label.
+ * classification task, entity precision, recall and F1 of every token task, average precision and F1 of tasks with
+ * several labels, errors and correlations of numbers (see `Scores`), each over the examples that carry its label.
  *
  * Fails when a task has no head or one that never trained, when no example carries its label, on a label that its head
  * was not trained for, and on a text that any phase of the checkpoint trained on; with `overlap: "dropFromTest"` such

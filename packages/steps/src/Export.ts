@@ -47,7 +47,7 @@ export const lora = Step.make({
 
 const folders = Step.make({
   name: "Export.huggingFace",
-  version: "2",
+  version: "3",
   input: {
     trained: Checkpoint.Checkpoint,
     /** `test`, or nothing. */

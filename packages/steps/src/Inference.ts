@@ -49,7 +49,7 @@ export const open = Effect.fnUntraced(function* (
   }
 })
 
-/** Scores of one example by task: `[classes]`, or `[tokens, classes]` of its own tokens for token tasks. */
+/** Scores of one example by task: `[classes]`, `[tokens, classes]` of its own tokens for token tasks, `[1]` for numbers. */
 export type Logits = Readonly<Record<string, Float32Array>>
 
 /** Scores of every example for these tasks, in the order of the examples. */
@@ -58,7 +58,7 @@ export const logits = Effect.fnUntraced(function* (
   examples: ReadonlyArray<Batch.EncodedExample>,
   tasks: ReadonlyArray<string>,
 ): Effect.fn.Return<ReadonlyArray<Logits>, SessionFailed> {
-  const { session, inputs, resident, heads, padId, below } = answering
+  const { session, inputs, resident, padId, below } = answering
   if (session === undefined) return examples.map(() => ({}))
   const order = Batch.byLength(examples)
   const results: Array<Logits> = Array.from({ length: examples.length })
@@ -76,17 +76,16 @@ export const logits = Effect.fnUntraced(function* (
     })
     places.forEach((place, row) => {
       const tokens = Batch.lengthOf(examples[place]!)
-      results[place] = Object.fromEntries(
-        tasks.map((task) => [task, rowOf(outputs[`logits.${task}`]!, row, heads[task]!.labels.length, tokens)]),
-      )
+      results[place] = Object.fromEntries(tasks.map((task) => [task, rowOf(outputs[`logits.${task}`]!, row, tokens)]))
     })
   }
   return results
 })
 
 /** One example's part of `[batch, classes]` or `[batch, tokens, classes]`, padding cut off. */
-const rowOf = (tensor: Tensor.Tensor, row: number, classes: number, tokens: number): Float32Array => {
+const rowOf = (tensor: Tensor.Tensor, row: number, tokens: number): Float32Array => {
   const perExample = tensor.shape.slice(1).reduce((product, length) => product * length, 1)
+  const classes = tensor.shape.at(-1)!
   const kept = tensor.shape.length === 2 ? classes : tokens * classes
   return (tensor.data as Float32Array).slice(row * perExample, row * perExample + kept)
 }

@@ -27,6 +27,13 @@ export type Answer =
       readonly probabilities: Readonly<Record<string, number>>
     }
   | { readonly _tag: "tokenClassification"; readonly entities: ReadonlyArray<Entity> }
+  | {
+      readonly _tag: "multiLabel"
+      /** Those that are likelier than the head's threshold, likeliest first. */
+      readonly labels: ReadonlyArray<string>
+      readonly probabilities: Readonly<Record<string, number>>
+    }
+  | { readonly _tag: "regression"; readonly score: number }
 
 export interface Answered {
   readonly text: string

@@ -20,7 +20,7 @@ import * as Walk from "./sample/Walk.ts"
  * A copy has the labels of its example, those for other tasks too, an id of its own and the id of its origin. Examples
  * without a label for the task stay. Which are repeated or left out follows from the seed.
  *
- * Fails when the task has tags, or no labels at all.
+ * Fails when the task has tags, label sets or numbers, or no labels at all.
  */
 export const classes = Step.make({
   name: "Resample.classes",
@@ -40,11 +40,11 @@ export const classes = Step.make({
     const rows = [...Dataset.rowsOf(examples)]
     const labelled = rows.flatMap((row, at) => (Object.hasOwn(row.labels, task) ? [at] : []))
     if (labelled.length === 0) {
-      const isTagged = Dataset.tasksOf(examples).tags.includes(task)
+      const role = Dataset.roleOf(examples, task)
       return yield* new InvalidData({
         where,
         expected: "examples with one label each",
-        got: isTagged ? "examples with tags" : "none with a label",
+        got: (role && others[role]) ?? "none with a label",
         advice: "",
       })
     }
@@ -56,6 +56,12 @@ export const classes = Step.make({
     return Dataset.withRows(examples, resampled)
   }),
 })
+
+const others: { readonly [R in Dataset.Role]?: string } = {
+  tags: "examples with tags",
+  labels: "examples with several labels",
+  score: "examples with numbers",
+}
 
 /** How often one pass draws each labelled row. */
 const timesDrawn = (

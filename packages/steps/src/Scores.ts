@@ -17,13 +17,26 @@ export const TaskScores = Schema.Struct({
   head: Head.Kind,
   /** How many examples carry a label for the task. */
   examples: Schema.Int,
-  /** `accuracy`, `macroF1`, `loss` for classification; `entityPrecision`, `entityRecall`, `entityF1`, `tokenAccuracy`, `loss` for tags; `accuracy`, `loss`, `perplexity` for hidden tokens. */
+  /**
+   * `loss`, and by kind of head:
+   *
+   * ```
+   * classification        accuracy, macroF1
+   * tokenClassification   entityPrecision, entityRecall, entityF1, tokenAccuracy
+   * multiLabel            meanAveragePrecision, microF1, macroF1, subsetAccuracy
+   * regression            r2, pearson, spearman, meanAbsoluteError, meanSquaredError, which is its loss
+   * maskedTokens          accuracy, perplexity
+   * ```
+   */
   metrics: Schema.Record(Schema.String, Schema.Number),
-  /** The same figures for always answering the most frequent label of these examples; empty for tags. */
+  /**
+   * The same figures for always giving one answer: the most frequent label or label set of these examples, or the mean
+   * of their numbers. Empty for tags and hidden tokens.
+   */
   majority: Schema.Record(Schema.String, Schema.Number),
-  /** Per class, or per entity type; empty for hidden tokens. */
+  /** Per class, or per entity type; empty for numbers and hidden tokens. */
   perLabel: Schema.Array(LabelScores),
-  /** `confusion[truth][prediction]` in the order of `perLabel`; empty for tags. */
+  /** `confusion[truth][prediction]` in the order of `perLabel`; empty but for one label an example. */
   confusion: Schema.Array(Schema.Array(Schema.Int)),
   /** Share of the examples whose texts the checkpoint was trained on; absent where that is not known. */
   overlap: Schema.optionalKey(Schema.Number),

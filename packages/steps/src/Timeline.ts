@@ -7,6 +7,7 @@ import type * as Dag from "@thaw/core/Dag"
 import { PipelineInvalid } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import * as Forecast from "@thaw/models/Forecast"
+import * as Head from "@thaw/models/Head"
 import * as Group from "@thaw/models/Group"
 import type * as LearningRate from "@thaw/models/LearningRate"
 import { Option, Schema } from "effect"
@@ -199,7 +200,15 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
   const trainedParameters = Estimate.sum(
     groups.filter(({ state }) => state === "trains").map(({ parameters: count }) => count),
   )
-  const starting = startingOf(settings, drawn, (task) => heads[task]?.labels, node.label)
+  const starting = startingOf(
+    settings,
+    drawn,
+    (task) => {
+      const known = heads[task]
+      return known && Head.choices(known.head, known.labels, before.config.dimensions)
+    },
+    node.label,
+  )
   const weights = Weights.of(
     { weights: { ...settings.weights, ...knownIn(starting) } },
     course,

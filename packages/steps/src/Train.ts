@@ -32,7 +32,7 @@ import * as Settings from "./training/Settings.ts"
 
 /**
  * Heads for tasks that the checkpoint has none for. A head's labels are those of its training examples, sorted, `O`
- * first, and none where it asks for hidden tokens; its weights start random, its pooler from the encoder's where that came with one.
+ * first, and none of a number or where it asks for hidden tokens; its weights start random, its pooler from the encoder's where that came with one.
  */
 export const heads = Step.make({
   name: "Train.heads",
@@ -48,7 +48,7 @@ export const heads = Step.make({
     const before = inputs["checkpoint"]
     if (!Forecast.is(before)) return undefined
     const wanted = parameters["heads"] as Readonly<Record<string, Head.Head>>
-    const labels = (head: Head.Head) => (Head.isLabelled(head) ? undefined : 0)
+    const labels = (head: Head.Head) => (Head.fewestLabels(head) === 0 ? 0 : undefined)
     const added = Object.entries(wanted).map(([task, head]) => [task, { head, labels: labels(head) }])
     return { ...before, heads: { ...before.heads, ...Object.fromEntries(added) } } satisfies Forecast.Forecast
   },
@@ -70,16 +70,7 @@ export const heads = Step.make({
         added[task] = { ...head, labels: [] }
         continue
       }
-      yield* Batch.requireAnswerable(examples, task, where)
-      const tagged = Dataset.tasksOf(examples).tags.includes(task)
-      if (tagged !== (head.kind === "tokenClassification")) {
-        return yield* new PipelineInvalid({
-          where,
-          expected: tagged ? "Head.tokenClassification() for tags" : "Head.classification() for labels",
-          got: `a head of kind ${head.kind}`,
-          advice: "",
-        })
-      }
+      yield* Batch.requireAnswerable(examples, task, head, where)
       added[task] = { ...head, labels: outsideFirst(Dataset.labelsOf(examples, task)) }
     }
     return yield* Checkpoint.withHeads(checkpoint, added, seed)
@@ -150,7 +141,10 @@ export interface Options {
   readonly introduction?: Sampling.Sampling["introduction"]
   /** How much tasks count against each other, of phases that do not say; as their weights say unless given. */
   readonly balance?: Balance.Balance
-  /** By task: how much the labels of each class count in its loss; all alike unless given. */
+  /**
+   * By task: how much the labels of each class count in its loss; all alike unless given. Of several labels an example:
+   * how much having a label counts against lacking it.
+   */
   readonly classWeights?: Readonly<Record<string, ClassWeights.ClassWeights>>
   /** Look at norms and cosines of the tasks' gradients before every so many updates; changes no weight. */
   readonly telemetry?: { readonly everyUpdates: number }
@@ -172,7 +166,7 @@ export interface Options {
   readonly optimizer?: Optimizer.Optimizer
   /** 1 unless given. */
   readonly maxGradientNorm?: number
-  /** Of every task, or by task; 0 unless given. */
+  /** Of every task whose head chooses one label, or by task; 0 unless given. */
   readonly labelSmoothing?: number | Readonly<Record<string, number>>
   /** Decay toward the weights that a phase starts with. */
   readonly l2sp?: number

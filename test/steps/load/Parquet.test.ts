@@ -120,6 +120,24 @@ describe("Load.parquet", () => {
       { text: "text", label: "labels" },
       './rows.parquet: expected a column "labels", got the columns "text", "label". Did you mean "label"?',
     ],
+    [
+      "a score that is no number",
+      written([
+        { name: "text", data: ["a", "b"], type: "STRING" },
+        { name: "stars", data: [4.5, Number.NaN], type: "DOUBLE" },
+      ]),
+      { text: "text", score: "stars" },
+      './rows.parquet, row 2: expected a number in field "stars", got NaN. Leave the field empty where there is none.',
+    ],
+    [
+      "a score beyond all numbers",
+      written([
+        { name: "text", data: ["a"], type: "STRING" },
+        { name: "stars", data: [-Infinity], type: "DOUBLE" },
+      ]),
+      { text: "text", score: "stars" },
+      './rows.parquet, row 1: expected a number in field "stars", got -Infinity.',
+    ],
     ["other bytes", Buffer.from("text,label\na,b\n"), { text: "text" }, "./rows.parquet: expected a Parquet file, got what cannot be decoded ("], // prettier-ignore
     ["nothing", Buffer.alloc(0), { text: "text" }, "./rows.parquet: expected a Parquet file, got what cannot be decoded ("], // prettier-ignore
     ["an end that is cut off", content.subarray(0, content.length - 20), { text: "text" }, "./rows.parquet: expected a Parquet file, got"], // prettier-ignore

@@ -31,10 +31,21 @@ const indent = (block: ReadonlyArray<string>) => block.map((line) => (line === "
 const kinds: Readonly<Record<Scores.TaskScores["head"], string>> = {
   classification: "classification",
   maskedTokens: "hidden tokens",
+  multiLabel: "several labels",
+  regression: "numbers",
   tokenClassification: "entities",
 }
 
-/** Every metric, beside it what always answering the most frequent label would give. */
+/** What always gives one answer. */
+const constants: Readonly<Record<Scores.TaskScores["head"], string>> = {
+  classification: "majority label",
+  maskedTokens: "",
+  multiLabel: "majority labels",
+  regression: "their mean",
+  tokenClassification: "",
+}
+
+/** Every metric, beside it what always giving the most frequent answer, or the mean, would give. */
 const headline = (task: Scores.TaskScores, palette: Ansi.Palette): ReadonlyArray<string> => {
   const names = Object.keys(task.metrics).sort((a, b) => rank(a) - rank(b))
   const hasMajority = Object.keys(task.majority).length > 0
@@ -44,14 +55,30 @@ const headline = (task: Scores.TaskScores, palette: Ansi.Palette): ReadonlyArray
   ]
   const [titles, own, majority] = Table.lines(
     [{ title: "" }, ...names.map((title) => ({ title, align: "right" as const }))],
-    [row("this run", task.metrics), ...(hasMajority ? [row("majority label", task.majority)] : [])],
+    [row("this run", task.metrics), ...(hasMajority ? [row(constants[task.head], task.majority)] : [])],
     palette,
   )
   return [titles!, palette.bold(own!), ...(majority === undefined ? [] : [palette.dim(majority)])]
 }
 
 /** Artifacts keep names sorted; people look for the headline first and the loss last. */
-const order = ["accuracy", "macroF1", "entityF1", "entityPrecision", "entityRecall", "tokenAccuracy", "perplexity"]
+const order = [
+  "accuracy",
+  "meanAveragePrecision",
+  "microF1",
+  "macroF1",
+  "subsetAccuracy",
+  "entityF1",
+  "entityPrecision",
+  "entityRecall",
+  "tokenAccuracy",
+  "r2",
+  "pearson",
+  "spearman",
+  "meanAbsoluteError",
+  "meanSquaredError",
+  "perplexity",
+]
 const rank = (metric: string): number =>
   metric === "loss" ? order.length + 1 : order.includes(metric) ? order.indexOf(metric) : order.length
 
@@ -60,7 +87,7 @@ const labels = (task: Scores.TaskScores, palette: Ansi.Palette): ReadonlyArray<s
   const shown = many ? [...task.perLabel].sort((a, b) => a.f1 - b.f1).slice(0, mostLabels) : task.perLabel
   const table = Table.lines(
     [
-      { title: task.head === "classification" ? "label" : "entity" },
+      { title: task.head === "tokenClassification" ? "entity" : "label" },
       { title: "precision", align: "right" },
       { title: "recall", align: "right" },
       { title: "F1", align: "right" },
@@ -101,7 +128,7 @@ const mistakes = (task: Scores.TaskScores, names: ReadonlyArray<string>, palette
 }
 
 /** The figures a list of runs shows, one per task: the first that is known. */
-const headlines = ["accuracy", "entityF1", "macroF1"]
+const headlines = ["accuracy", "entityF1", "meanAveragePrecision", "macroF1", "r2"]
 
 /** `topic 0.912  mood 0.804` from metrics by `task.metric`. */
 export const brief = (metrics: Readonly<Record<string, number>>): string => {

@@ -15,7 +15,7 @@ export type PerTask = Readonly<Record<string, number>>
 export interface World {
   /** Tasks that are drawn, rehearsed ones among them, sorted. */
   readonly tasks: ReadonlyArray<string>
-  /** Labels of each task. */
+  /** How many answers a decision chooses from, by task; a task of numbers is absent. */
   readonly classes: PerTask
   /** Updates of an epoch. */
   readonly perEpoch: number

@@ -24,6 +24,8 @@ export type Form = "classification" | "regression"
 export const formOf = {
   classification: "classification",
   tokenClassification: "classification",
+  multiLabel: "classification",
+  regression: "regression",
   maskedTokens: "classification",
 } as const satisfies Record<Head.Head["kind"], Form>
 

@@ -32,11 +32,19 @@ export interface Parts extends Pick<Checkpoint.Checkpoint, "config" | "heads" | 
 /** Our figures by the hub's name of a metric; a loss is none. */
 const metrics: Readonly<Record<string, { readonly type: string; readonly name: string }>> = {
   accuracy: { type: "accuracy", name: "Accuracy" },
+  meanAveragePrecision: { type: "average_precision", name: "Mean average precision" },
+  microF1: { type: "f1", name: "Micro F1" },
   macroF1: { type: "f1", name: "Macro F1" },
+  subsetAccuracy: { type: "accuracy", name: "Subset accuracy" },
   entityF1: { type: "f1", name: "Entity F1" },
   entityPrecision: { type: "precision", name: "Entity precision" },
   entityRecall: { type: "recall", name: "Entity recall" },
   tokenAccuracy: { type: "accuracy", name: "Token accuracy" },
+  r2: { type: "r_squared", name: "R²" },
+  pearson: { type: "pearsonr", name: "Pearson correlation" },
+  spearman: { type: "spearmanr", name: "Spearman correlation" },
+  meanAbsoluteError: { type: "mae", name: "Mean absolute error" },
+  meanSquaredError: { type: "mse", name: "Mean squared error" },
 }
 
 export const file = (parts: Parts): Artifact.Content =>
@@ -103,7 +111,7 @@ const summary = (parts: Parts): string => {
 const loading = (parts: Parts): string => {
   const example = tasksOf(parts).find((task) => Upstream.loads(parts.config.family, parts.heads[task]!))
   const folder = `tasks/${example ?? tasksOf(parts)[0]!}`
-  const kind = kindOf(parts.heads[example ?? tasksOf(parts)[0]!]!)
+  const { python, js } = written(parts.heads[example ?? tasksOf(parts)[0]!]!, folder)
   return [
     table(
       ["Folder", "What it is"],
@@ -118,12 +126,50 @@ const loading = (parts: Parts): string => {
         ["`heads.json`", "the labels of every task, in the order of its logits"],
       ],
     ),
-    ...(example === undefined
-      ? []
-      : [`\`\`\`python\nfrom transformers import pipeline\nprint(pipeline("${kind}", "${folder}")("a text"))\n\`\`\``]),
-    `\`\`\`js\nimport { pipeline } from "@huggingface/transformers"\nconst answer = await pipeline("${kind}", "${folder}")\nconsole.log(await answer("a text"))\n\`\`\``,
+    ...(example === undefined ? [] : [`\`\`\`python\n${python.join("\n")}\n\`\`\``]),
+    `\`\`\`js\n${js.join("\n")}\n\`\`\``,
   ].join("\n\n")
 }
+
+/** What to write to ask a head, line by line. */
+const written = (head: Checkpoint.Head, folder: string) => {
+  const kind = kindOf(head)
+  const ask = (more: string) => [
+    "from transformers import pipeline",
+    `print(pipeline("${kind}", "${folder}"${more})("a text"))`,
+  ]
+  const answer = (more: string) => [
+    'import { pipeline } from "@huggingface/transformers"',
+    `const answer = await pipeline("${kind}", "${folder}")`,
+    `console.log(await answer("a text"${more}))`,
+  ]
+  switch (head.kind) {
+    case "multiLabel":
+      return { python: ask(", top_k=None"), js: answer(", { top_k: null }") }
+    // Pipelines make probabilities of what they are not told to leave alone, and those of transformers.js cannot be told.
+    case "regression":
+      return {
+        python: ask(', function_to_apply="none"'),
+        js: [
+          'import { AutoModelForSequenceClassification, AutoTokenizer } from "@huggingface/transformers"',
+          `const tokenizer = await AutoTokenizer.from_pretrained("${folder}")`,
+          `const model = await AutoModelForSequenceClassification.from_pretrained("${folder}")`,
+          'const { logits } = await model(await tokenizer("a text"))',
+          "console.log(logits.data[0])",
+        ],
+      }
+    default:
+      return { python: ask(""), js: answer("") }
+  }
+}
+
+/** What a head gives, in a few words. */
+const given = (head: Checkpoint.Head): string =>
+  head.kind === "regression"
+    ? "a number"
+    : head.kind === "multiLabel"
+      ? `any of ${head.labels.join(", ")}, each where it is likelier than ${head.threshold}`
+      : head.labels.join(", ")
 
 const tasks = (parts: Parts): string =>
   table(
@@ -134,7 +180,7 @@ const tasks = (parts: Parts): string =>
       return [
         task,
         kindOf(head),
-        head.labels.join(", "),
+        given(head),
         both ? "transformers, transformers.js" : "transformers.js and onnxruntime only",
       ]
     }),
@@ -146,7 +192,7 @@ const results = ({ scores }: Parts): ReadonlyArray<string> =>
     : [
         "## Scores on held-out examples",
         table(
-          ["Task", "Examples", "Figure", "Value", "Most frequent label"],
+          ["Task", "Examples", "Figure", "Value", "Always the same answer"],
           scores.tasks.flatMap((each) =>
             Object.entries(metrics).flatMap(([own, { name }]) => {
               const [value, majority] = [each.metrics[own], each.majority[own]]

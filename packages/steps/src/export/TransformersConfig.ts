@@ -52,17 +52,22 @@ export const encoder = (config: EncoderConfig): Json => ({
 const problemType = {
   classification: "single_label_classification",
   tokenClassification: undefined,
+  multiLabel: "multi_label_classification",
+  regression: "regression",
   maskedTokens: undefined,
 } as const satisfies { readonly [K in Head.Kind]: string | undefined }
 
 /** Of the encoder with a head. Without a class of transformers' that computes it no architecture is named. */
 export const task = (config: EncoderConfig, head: Checkpoint.Head): Json => {
   const { family } = config
+  const names = head.kind === "regression" ? ["LABEL_0"] : head.labels
   return {
     ...common(config),
     ...(Upstream.loads(family, head) ? { architectures: [Upstream.architecture(family, head)] } : {}),
-    id2label: Object.fromEntries(head.labels.map((label, id) => [String(id), label])),
-    label2id: Object.fromEntries(head.labels.map((label, id) => [label, id])),
+    id2label: Object.fromEntries(names.map((label, id) => [String(id), label])),
+    label2id: Object.fromEntries(names.map((label, id) => [label, id])),
+    // Ours: upstream keeps fields that it does not know.
+    ...(head.kind === "multiLabel" ? { threshold: head.threshold } : {}),
     ...(problemType[head.kind] === undefined ? {} : { problem_type: problemType[head.kind] }),
     ...(family.modelType === "modernbert" && "pooling" in head ? { classifier_pooling: head.pooling } : {}),
   }

@@ -10,16 +10,16 @@ export const ignored = -100
 type Feeds = Readonly<Record<string, Tensor.Tensor>>
 
 /** @param tokens of the longest example */
-export type Labels = (examples: ReadonlyArray<EncodedExample>, task: string, tokens: number) => Feeds
+type Labels = (head: Head.Labelled, task: string, examples: ReadonlyArray<EncodedExample>, tokens: number) => Feeds
 
-const ofExamples: Labels = (examples, task) => ({
+const ofExamples: Labels = (_, task, examples) => ({
   [`labels.${task}`]: Tensor.int32(
     [examples.length],
     examples.map(({ classes }) => classes[task] ?? ignored),
   ),
 })
 
-const ofTokens: Labels = (examples, task, tokens) => ({
+const ofTokens: Labels = (_, task, examples, tokens) => ({
   [`labels.${task}`]: grid(examples, tokens, ignored, ({ encoding, tags }) => perToken(encoding.words, tags[task])),
 })
 
@@ -39,8 +39,26 @@ export const grid = (
 const perToken = (words: Int32Array, tags: ReadonlyArray<number> | undefined): Int32Array =>
   words.map((word, at) => (tags === undefined || word < 0 || words[at - 1] === word ? ignored : tags[word]!))
 
+/** 1 for classes that apply and 0 for the others, a row without any of them where nobody said. */
+const ofSets: Labels = ({ labels }, task, examples) => {
+  const data = new Int32Array(examples.length * labels.length)
+  examples.forEach(({ classSets = {} }, row) => {
+    const cells = data.subarray(row * labels.length, (row + 1) * labels.length)
+    if (!Object.hasOwn(classSets, task)) cells.fill(ignored)
+    else for (const each of classSets[task]!) cells[each] = 1
+  })
+  return { [`labels.${task}`]: Tensor.int32([examples.length, labels.length], data) }
+}
+
+const ofNumbers: Labels = (_, task, examples) => ({
+  [`labels.${task}`]: Tensor.float32(
+    [examples.length],
+    examples.map(({ scores = {} }) => (Object.hasOwn(scores, task) ? scores[task]! : Number.NaN)),
+  ),
+})
+
 /** Hidden tokens of all examples, one after the other. */
-const ofHidden: Labels = (examples, task, tokens) => {
+const ofHidden: Labels = (_, task, examples, tokens) => {
   const found = examples.map(({ masked = {} }) => (Object.hasOwn(masked, task) ? masked[task]! : nothingMasked))
   const places = found.flatMap((each, row) => each.places.map((place) => row * tokens + place))
   const labels = found.flatMap((each) => each.labels)
@@ -52,8 +70,12 @@ const ofHidden: Labels = (examples, task, tokens) => {
 
 const nothingMasked: Masking.Masked = { places: [], labels: [] }
 
-export const byKind = {
+const byKind = {
   classification: ofExamples,
   tokenClassification: ofTokens,
+  multiLabel: ofSets,
+  regression: ofNumbers,
   maskedTokens: ofHidden,
 } as const satisfies { readonly [K in Head.Kind]: Labels }
+
+export const of: Labels = (head, ...given) => byKind[head.kind](head, ...given)

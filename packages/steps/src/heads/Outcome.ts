@@ -5,7 +5,7 @@ import type * as Batch from "../Batch.ts"
 import type * as Predict from "../Predict.ts"
 import type { TaskScores } from "../Scores.ts"
 
-/** An example that carries the task's answer, and what its head scored: `[classes]`, or `[tokens, classes]` for tokens. */
+/** An example that carries the task's answer, and what its head scored: `[classes]`, or `[tokens, classes]` for tokens, `[1]` for a number. */
 export interface Scored {
   readonly example: Batch.EncodedExample
   readonly scores: Float32Array
@@ -18,12 +18,13 @@ export interface Asked {
   readonly encoding: Batch.EncodedExample["encoding"]
 }
 
-export interface Outcome {
+/** Of heads of one kind. */
+export interface Outcome<H = Head.Labelled> {
   /** Figures of a task, over the examples that carry its answer. */
-  readonly figures: (task: string, head: Head.Labelled, answers: ReadonlyArray<Scored>) => TaskScores
+  readonly figures: (task: string, head: H, answers: ReadonlyArray<Scored>) => TaskScores
   /** The loss of one example, in float64. */
-  readonly loss: (task: string, head: Head.Labelled, answer: Scored) => number
-  readonly answer: (head: Head.Labelled, asked: Asked, scores: Float32Array) => Predict.Answer
+  readonly loss: (task: string, head: H, answer: Scored) => number
+  readonly answer: (head: H, asked: Asked, scores: Float32Array) => Predict.Answer
 }
 
 /** −log softmax(scores)[label], in float64. */

@@ -1,13 +1,23 @@
 /** What becomes of every kind's scores. Heads for hidden tokens have none of a text as it is, see `HiddenTokens`. */
 import type * as Head from "@thaw/models/Head"
 import * as Classification from "./Classification.ts"
+import * as MultiLabel from "./MultiLabel.ts"
 import type { Outcome } from "./Outcome.ts"
+import * as Regression from "./Regression.ts"
 import * as TokenClassification from "./TokenClassification.ts"
 
-const byKind = {
+type Answering = Exclude<Head.Kind, "maskedTokens">
+
+const byKind: { readonly [K in Answering]: Outcome<Extract<Head.Labelled, { readonly kind: K }>> } = {
   classification: Classification.outcome,
   tokenClassification: TokenClassification.outcome,
-} as const satisfies { readonly [K in Exclude<Head.Kind, "maskedTokens">]: Outcome }
+  multiLabel: MultiLabel.outcome,
+  regression: Regression.outcome,
+}
 
-/** @param head of a kind that answers texts */
-export const of = ({ kind }: Pick<Head.Head, "kind">): Outcome => byKind[kind as keyof typeof byKind]
+/**
+ * Takes heads of this head's kind.
+ *
+ * @param head of a kind that answers texts
+ */
+export const of = ({ kind }: Pick<Head.Labelled, "kind">): Outcome => byKind[kind as Answering] as Outcome

@@ -20,7 +20,7 @@ import * as SourceText from "./SourceText.ts"
  */
 export const arrow = Step.make({
   name: "Load.arrow",
-  version: "1",
+  version: "2",
   input: {
     path: Source.files,
     ...Columns.ofTypes,

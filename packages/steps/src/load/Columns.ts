@@ -156,8 +156,9 @@ export const reader = (columns: Columns, table: Table): ((place: number, fields:
   }
   const number = (column: string, value: unknown): number | undefined => {
     const found = typeof value === "bigint" ? Number(value) : value
-    if (typeof found === "number") return Number.isNaN(found) ? undefined : found
-    return wrong(`a number in field ${JSON.stringify(column)}`, value)
+    if (typeof found === "number" && Number.isFinite(found)) return found
+    const advice = Number.isNaN(found) ? "Leave the field empty where there is none." : ""
+    return wrong(`a number in field ${JSON.stringify(column)}`, value, advice)
   }
   const present = <A>(pairs: Pairs, read: (column: string, value: unknown) => A | undefined) => {
     // Of most tables there is one: an object is made of it without a list of pairs.

@@ -42,7 +42,7 @@ const pin = Effect.fnUntraced(function* (address: Address.Address) {
  */
 export const huggingFace = Step.make({
   name: "Load.huggingFace",
-  version: "1",
+  version: "2",
   input: {
     path: Pinning.source("dataset", pin),
     split: Schema.optionalKey(Schema.String),

@@ -25,7 +25,7 @@ import * as SourceText from "./SourceText.ts"
  */
 export const parquet = Step.make({
   name: "Load.parquet",
-  version: "1",
+  version: "2",
   input: {
     path: Source.files,
     ...Columns.ofTypes,

@@ -12,6 +12,7 @@ import * as Problem from "@thaw/core/Problem"
 import type * as Checkpoint from "@thaw/models/Checkpoint"
 import * as CheckpointFiles from "@thaw/models/CheckpointFiles"
 import * as EncoderConfig from "@thaw/models/EncoderConfig"
+import { MultiLabel } from "@thaw/models/heads/MultiLabel"
 import * as InferenceModel from "@thaw/models/InferenceModel"
 import * as JsonFile from "@thaw/models/JsonFile"
 import * as Tokenizer from "@thaw/models/Tokenizer"
@@ -55,6 +56,7 @@ const Config = Schema.Struct({
   architectures: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String))),
   id2label: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   problem_type: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  threshold: Schema.optionalKey(MultiLabel.fields.threshold),
 })
 
 /** The head that a folder of transformers' says it has. What it reads of the encoder is the ONNX file's business. */
@@ -79,11 +81,16 @@ const headOf = Effect.fnUntraced(function* (folder: string): Effect.fn.Return<Ch
   const classes = config.architectures?.join(" ") ?? ""
   if (classes.includes("ForTokenClassification")) return { kind: "tokenClassification", labels }
   if (classes.includes("ForSequenceClassification") || classes === "") {
-    const { problem_type: asked } = config
+    const { problem_type: asked, threshold = 0.5 } = config
     if (asked === "single_label_classification") return { kind: "classification", pooling: "cls", labels }
+    if (asked === "multi_label_classification") return { kind: "multiLabel", pooling: "cls", threshold, labels }
+    if (asked === "regression" && labels.length === 1) return { kind: "regression", pooling: "cls", labels: [] }
     // Token tasks have no problem_type; without a class in transformers nothing else tells them apart.
     if (classes === "" && (asked ?? undefined) === undefined) return { kind: "tokenClassification", labels }
-    return yield* broken(`${where}, problem_type`, "single_label_classification", JSON.stringify(asked ?? null))
+    if (asked === "regression")
+      return yield* broken(`${where}, id2label`, "one entry, for the number", `${labels.length}`)
+    const expected = "single_label_classification, multi_label_classification or regression"
+    return yield* broken(`${where}, problem_type`, expected, JSON.stringify(asked ?? null))
   }
   return yield* broken(`${where}, architectures`, "a class for sequence or token classification", Problem.list(config.architectures ?? [])) // prettier-ignore
 })

@@ -70,7 +70,7 @@ const check = Effect.fnUntraced(function* (
   if (!inputs.includes(accepted[0]!) || !inputs.every((each) => accepted.includes(each))) {
     return yield* broken(file, `inputs among ${accepted.join(", ")}`, inputs.join(", ") || "none")
   }
-  for (const [task, { labels }] of Object.entries(heads)) {
+  for (const [task, head] of Object.entries(heads)) {
     const output = graph.output.find(({ name }) => name === outputOf(task))
     if (output === undefined) {
       const names = graph.output.map(({ name }) => name)
@@ -78,10 +78,10 @@ const check = Effect.fnUntraced(function* (
     }
     const shape = output.type?.value.case === "tensorType" ? (output.type.value.value.shape?.dim ?? []) : []
     const lengths = shape.map(({ value }) => value.value ?? "?").map(String)
-    const last = String(labels.length)
-    if (lengths.length !== rankOf(heads[task]!) || lengths.at(-1) !== last) {
-      const expected = rankOf(heads[task]!) === 3 ? `[batch, tokens, ${last}]` : `[batch, ${last}]`
-      return yield* broken(`${file}, ${outputOf(task)}`, `scores of ${last} labels, ${expected}`, `[${lengths.join(", ")}]`) // prettier-ignore
+    const last = String(Head.outputs(head))
+    if (lengths.length !== rankOf(head) || lengths.at(-1) !== last) {
+      const expected = rankOf(head) === 3 ? `[batch, tokens, ${last}]` : `[batch, ${last}]`
+      return yield* broken(`${file}, ${outputOf(task)}`, `scores of ${head.kind === "regression" ? "one number" : `${last} labels`}, ${expected}`, `[${lengths.join(", ")}]`) // prettier-ignore
     }
   }
   return new Set(graph.input.map(({ name }) => name))
@@ -99,7 +99,7 @@ const renamed = (session: Session, file: string, heads: Batch.Heads, outputOf: (
       const outputs: Record<string, Tensor.Tensor> = {}
       for (const task of tasks) {
         const tensor = given[outputOf(task)]!
-        const shape = [...grid.slice(0, rankOf(heads[task]!) - 1), heads[task]!.labels.length].join(", ")
+        const shape = [...grid.slice(0, rankOf(heads[task]!) - 1), Head.outputs(heads[task]!)].join(", ")
         const got = `${tensor.dtype} [${tensor.shape.join(", ")}]`
         if (got !== `float32 [${shape}]`) {
           const where = `${file}, ${outputOf(task)}`

@@ -17,10 +17,7 @@ export interface KnownHead {
 const elements = (parameters: ReadonlyArray<Parameter.Parameter>): number =>
   parameters.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
 
-/** Fewest labels that a head may have. */
-const fewest = 2
-
-/** Parameters of each group, adapters of `lora` among them. A head of unknown labels has at least those for two. */
+/** Parameters of each group, adapters of `lora` among them. A head of unknown labels has the fewest that it may have, at least. */
 export const parameters = (
   { config, guessed }: Forecast,
   heads: Readonly<Record<string, KnownHead>>,
@@ -36,7 +33,7 @@ export const parameters = (
     return [group, Estimate.known(count, isBound ? "atMost" : "exact")] as const
   })
   const ofHeads = Object.entries(heads).map(([task, { head, labels }]) => {
-    const count = elements(Head.network(head, task, labels ?? fewest, config).parameters)
+    const count = elements(Head.network(head, task, labels ?? Head.fewestLabels(head), config).parameters)
     return [Group.head(task), Estimate.known(count, labels === undefined ? "atLeast" : "exact")] as const
   })
   return new Map([...ofEncoder, ...ofHeads])

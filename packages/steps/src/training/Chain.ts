@@ -10,6 +10,7 @@ import * as Roles from "../freeze/Roles.ts"
 import type * as Rates from "../Rates.ts"
 import * as Sampling from "../sample/Sampling.ts"
 import type { Options } from "../Train.ts"
+import * as LossOptions from "./LossOptions.ts"
 import * as Settings from "./Settings.ts"
 
 /**
@@ -34,6 +35,7 @@ export const settings = (
   const trained = new Set<Group.Group>()
   return phases.map((phase, at) => {
     const told = settingsOf(options, phase, blocks, { phase: at + 1 }, lengths[at]!, spans[at])
+    LossOptions.check(told, headsOf(options, told.tasks ?? tasks), where(at, phase))
     if (told.balance !== undefined) Sampling.check(told, [...tasks, ...rehearsed])
     if (blocks !== undefined) {
       const world = {
@@ -48,6 +50,11 @@ export const settings = (
     return told
   })
 }
+
+const headsOf = (options: Options, tasks: ReadonlyArray<string>): LossOptions.Kinds =>
+  Object.fromEntries(
+    tasks.flatMap((task) => (Object.hasOwn(options.tasks, task) ? [[task, options.tasks[task]!.head]] : [])),
+  )
 
 const where = (at: number, { train }: Phase) => `phase ${at + 1}, ${Freeze.describe(train)}`
 
@@ -85,7 +92,11 @@ const settingsOf = (
     ...optional("maxGradientNorm", options.maxGradientNorm),
     labelSmoothing:
       typeof labelSmoothing === "number"
-        ? Object.fromEntries(tasks.map((task) => [task, labelSmoothing]))
+        ? Object.fromEntries(
+            tasks.flatMap((task) =>
+              LossOptions.isSmoothed(options.tasks[task]!.head) ? [[task, labelSmoothing] as const] : [],
+            ),
+          )
         : labelSmoothing,
     ...optional("l2sp", options.l2sp),
     dropout: dropoutOf(options.dropout ?? 0),

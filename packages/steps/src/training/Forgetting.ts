@@ -32,7 +32,7 @@ export interface Table {
 }
 
 /** In order: the first that a task's evaluation reports is looked at. */
-const looked = ["macroF1", "entityF1"]
+const looked = ["meanAveragePrecision", "macroF1", "entityF1", "r2"]
 
 const metricOf = (metrics: Readonly<Record<string, number | null>>): string | undefined =>
   looked.find((name) => Object.hasOwn(metrics, name)) ?? Object.keys(metrics)[0]

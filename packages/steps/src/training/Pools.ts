@@ -44,6 +44,15 @@ export const of = Effect.fnUntraced(function* (
   return pools.sort((a, b) => (a.task < b.task ? -1 : 1))
 })
 
+/** What examples say of a task that is no classification with one class each. */
+const formOf = (examples: ReadonlyArray<Batch.EncodedExample>, task: string): string => {
+  const some = (of: (example: Batch.EncodedExample) => object | undefined) =>
+    examples.some((example) => Object.hasOwn(of(example) ?? {}, task))
+  if (some(({ tags }) => tags)) return "tags"
+  if (some(({ classSets }) => classSets)) return "several labels an example"
+  return some(({ scores }) => scores) ? "numbers" : "no labels"
+}
+
 const poolOf = Effect.fnUntraced(function* (
   task: string,
   examples: ReadonlyArray<Batch.EncodedExample>,
@@ -66,7 +75,7 @@ const poolOf = Effect.fnUntraced(function* (
     return yield* new InvalidData({
       where: `${where}, classes`,
       expected: "a classification task, whose examples have one class each",
-      got: examples.some(({ tags }) => Object.hasOwn(tags, task)) ? "one with tags" : "one without labels",
+      got: `one with ${formOf(examples, task)}`,
       advice: "",
     })
   }

@@ -19,13 +19,15 @@ export const of = ({ task, head, metrics }: TaskScores): Scored => ({ task, head
 const usual = {
   classification: "macroF1",
   tokenClassification: "entityF1",
+  multiLabel: "meanAveragePrecision",
+  regression: "r2",
   maskedTokens: "loss",
 } as const satisfies Record<Scored["head"], string>
 
-const lowerIsBetter = new Set(["loss", "perplexity"])
+const lowerIsBetter = new Set(["loss", "perplexity", "meanAbsoluteError", "meanSquaredError"])
 
 /**
- * The task's score: higher is better, so a loss or a perplexity counts negative.
+ * The task's score: higher is better, so a loss, an error or a perplexity counts negative.
  *
  * Fails on a metric that evaluation does not report.
  *

@@ -22,8 +22,9 @@ const Names = Schema.Array(Schema.String)
 const patience = { minDelta: notNegative, patience: count }
 
 /**
- * `metric` is a name that evaluations report; higher is better except for `loss`. Where absent: `macroF1` of
- * classification, `entityF1` of token classification. Several tasks: their mean.
+ * `metric` is a name that evaluations report; higher is better except for losses and errors. Where absent: `macroF1` of
+ * classification, `entityF1` of token classification, `meanAveragePrecision` of several labels, `r2` of numbers, the loss
+ * of hidden tokens. Several tasks: their mean.
  */
 const metric = { metric: Schema.optionalKey(Schema.String) }
 

@@ -16,7 +16,6 @@ import { Effect, Fiber } from "effect"
 import * as Batch from "../Batch.ts"
 import * as Evaluation from "../Evaluation.ts"
 import * as Roles from "../freeze/Roles.ts"
-import * as ClassWeights from "../sample/ClassWeights.ts"
 import * as Course from "../sample/Course.ts"
 import * as Draws from "../sample/Draws.ts"
 import * as Memory from "../timeline/Memory.ts"
@@ -24,6 +23,7 @@ import * as Balancing from "./Balancing.ts"
 import * as Apart from "./Apart.ts"
 import * as Boundary from "./Boundary.ts"
 import * as History from "./History.ts"
+import * as LossOptions from "./LossOptions.ts"
 import * as Meter from "./Meter.ts"
 import * as Pools from "./Pools.ts"
 import * as Resident from "./Resident.ts"
@@ -61,6 +61,10 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
   // The device starts while texts are encoded.
   const opening = yield* Effect.forkIn((yield* Sessions).open, yield* Effect.scope)
   for (const { message } of roles.remarks) yield* emit({ _tag: "noticed", step: label, message })
+  yield* Effect.try({
+    try: () => LossOptions.check(inputs, only(heads, [...roles.drawn, ...Object.keys(inputs.rehearse)]), label),
+    catch: (error) => error,
+  })
   const rates = Object.fromEntries(roles.rehearsed.map(({ task, rate }) => [task, rate]))
   const tasks = [...roles.drawn, ...Object.keys(rates)]
 
@@ -84,7 +88,12 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     settings: inputs,
     world: {
       tasks: tasks.toSorted(),
-      classes: Object.fromEntries(tasks.map((task) => [task, Head.classes(heads[task]!, config.dimensions)])),
+      classes: Object.fromEntries(
+        tasks.flatMap((task) => {
+          const choices = Head.choices(heads[task]!, heads[task]!.labels.length, config.dimensions)
+          return choices === undefined ? [] : [[task, choices]]
+        }),
+      ),
       perEpoch,
       total,
       seed,
@@ -101,7 +110,7 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     optimizer: inputs.optimizer,
     maxGradientNorm: inputs.maxGradientNorm,
     l2sp: inputs.l2sp,
-    classWeights: classWeightsOf(inputs, pools),
+    classWeights: LossOptions.classWeightsOf(inputs.classWeights, heads, pools),
     labelSmoothing: inputs.labelSmoothing,
     dropout: Object.values(dropout).some((rate) => rate > 0) ? { rates: dropout, seed } : undefined,
   }
@@ -203,17 +212,6 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     score,
   }
 })
-
-/** Weights of the classes of each task that has some, in the order of its labels. */
-const classWeightsOf = ({ classWeights = {}, checkpoint }: Inputs, pools: ReadonlyArray<Pools.Pool>) =>
-  Object.fromEntries(
-    pools.flatMap(({ task, examples }) => {
-      if (!Object.hasOwn(classWeights, task)) return []
-      const classes = examples.flatMap((each) => each.tags[task] ?? [each.classes[task]!])
-      const counts = ClassWeights.counts(classes, checkpoint.heads[task]!.labels.length)
-      return [[task, ClassWeights.values(classWeights[task]!, counts)]]
-    }),
-  )
 
 /** The checkpoint that the phase starts from: adapters begin where it trains some and end where the encoder itself trains. */
 const adapted = ({ checkpoint, lora }: Inputs, { encoderMoves }: Roles.Roles, seed: Seed.Seed) =>
