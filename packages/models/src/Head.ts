@@ -5,6 +5,7 @@
  * The default form of a head is its family's own, which transformers loads unchanged. Mean pooling is a choice that
  * gives that up.
  */
+import type * as Safetensors from "@thaw/onnx/Safetensors"
 import { Schema } from "effect"
 import type { Dimensions } from "./Dimensions.ts"
 import type { EncoderConfig } from "./EncoderConfig.ts"
@@ -54,11 +55,15 @@ export const multiLabel = (options: { readonly pooling?: "cls" | "mean"; readonl
   threshold: options.threshold ?? 0.5,
 })
 
-/** A number an example. For tasks whose examples have scores, of any size. */
-export const regression = (options: { readonly pooling?: "cls" | "mean" } = {}): Head => ({
-  kind: "regression",
-  pooling: options.pooling ?? "cls",
-})
+/**
+ * A number an example. For tasks whose examples have scores.
+ *
+ * The head learns scores by how many `scale` they are away from `center`: unless given, the standard deviation and the mean
+ * of its training examples, so that scores may be of any size and the loss of always giving the mean is 1.
+ */
+export const regression = (
+  options: { readonly pooling?: "cls" | "mean"; readonly center?: number; readonly scale?: number } = {},
+): Head => ({ kind: "regression", ...options, pooling: options.pooling ?? "cls" })
 
 /**
  * Masked-token pre-training (Devlin et al. 2018, arXiv 1810.04805 §3.1): a share of an example's tokens is hidden, anew
@@ -107,11 +112,11 @@ export const fewestLabels = ({ kind }: Head): number =>
 export const outputs = ({ kind, labels }: Labelled): number => (kind === "regression" ? 1 : labels.length)
 
 /**
- * How many answers each decision chooses from: a label of several is there or is not. Undefined of a number.
+ * What guessing costs: the loss of holding all answers for equally likely or, of numbers, of always giving the mean.
  *
  * @param labels how many the task has; undefined where that is not known
  */
-export const choices = (
+export const guessing = (
   { kind }: Head,
   labels: number | undefined,
   { vocab }: Pick<Dimensions, "vocab">,
@@ -119,13 +124,13 @@ export const choices = (
   switch (kind) {
     case "classification":
     case "tokenClassification":
-      return labels
+      return labels === undefined ? undefined : Math.log(labels)
     case "multiLabel":
-      return 2
+      return Math.log(2)
     case "regression":
-      return undefined
+      return 1
     case "maskedTokens":
-      return vocab
+      return Math.log(vocab)
   }
 }
 
@@ -147,3 +152,12 @@ export const network = (head: Head, task: string, labels: number, config: Encode
 
 export const networkOf = (head: Labelled, task: string, config: EncoderConfig): HeadNetwork =>
   network(head, task, head.labels.length, config)
+
+/** A head's tensors, by their names here, as the family's own class needs them. */
+export const ownTensors = (
+  head: Labelled,
+  task: string,
+  config: EncoderConfig,
+  tensors: Safetensors.Tensors,
+): Safetensors.Tensors =>
+  head.kind === "regression" ? Regression.folded(head, networkOf(head, task, config), tensors) : tensors

@@ -113,7 +113,8 @@ export const of = Effect.fnUntraced(function* (
     named[`base_model.model.${module}.lora_B.weight`] = tensors[adapter.up.name]!
   }
   const ofHeads = Checkpoint.parameters(checkpoint).filter(({ group }) => kept.includes(Group.taskOf(group) ?? ""))
-  for (const { name } of ofHeads) named[`base_model.model.${nameOf(name)}`] = tensors[name]!
+  const folded = kept.reduce((all, each) => Head.ownTensors(heads[each]!, each, config, all), tensors)
+  for (const { name } of ofHeads) named[`base_model.model.${nameOf(name)}`] = folded[name]!
   const headModules = [...new Set(ofHeads.map(({ name }) => nameOf(name).replace(/\.(weight|bias)$/, "")))]
   const others = [...headModules, ...config.family.brought.map(({ name }) => name)]
   return {

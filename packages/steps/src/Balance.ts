@@ -4,7 +4,7 @@
  * | balancer                         | what it looks at                          | what it changes           |
  * | -------------------------------- | ----------------------------------------- | ------------------------- |
  * | `plainSum`                       | nothing                                   | nothing                   |
- * | `normalised`                     | how many labels a task has                | weights, once             |
+ * | `normalised`                     | what guessing costs                       | weights, once             |
  * | `uncertainty`                    | losses                                    | weights, every update     |
  * | `dynamicWeightAverage`           | how fast losses fall                      | weights, every window     |
  * | `targets`, `custom`              | validation scores                         | weights, every evaluation |
@@ -46,7 +46,7 @@ export type Balance = typeof Balance.Type
 /** Losses count as their tasks' weights say: the baseline, with the raw losses told as beside every other balancer. */
 export const plainSum = (): Balance => ({ _tag: "plainSum" })
 
-/** Each loss divided by log(labels). */
+/** Each loss divided by what guessing costs: log(labels), log 2 of several labels an example, 1 of numbers. */
 export const normalised = (): Balance => ({ _tag: "normalised" })
 
 /** Kendall et al. 2018: the noisier a task, the less it counts. `rate`, of the learned log σ², is 0.01 unless given. */
@@ -114,10 +114,10 @@ export const looksAtGradients = ({ _tag }: Balance): boolean =>
   _tag === "gradNorm" || _tag === "pcGrad" || _tag === "caGrad" || _tag === "equalNorms"
 
 /** Weights before the first update, as far as they follow from what is told; undefined where only a run would tell. */
-export const starting = (balance: Balance, classes: number | undefined): number | undefined => {
+export const starting = (balance: Balance, guessing: number | undefined): number | undefined => {
   if (balance._tag === "custom") return undefined
   if (balance._tag !== "normalised") return 1
-  return classes === undefined ? undefined : Normalised.weight(classes)
+  return guessing === undefined ? undefined : Normalised.weight(guessing)
 }
 
 /** @param kinds of the tasks' heads */

@@ -9,7 +9,7 @@
  * labels.<task>                               int32 [batch]            classification
  *                                             int32 [batch, tokens]    token classification: first piece of a word
  *                                             int32 [batch, classes]   several labels: 1 for those that apply, else 0
- *                                             float32 [batch]          regression
+ *                                             float32 [batch]          regression, in the measure of the head
  *                                             int32 [masked]           hidden tokens, with their places.<task> among
  *                                                                      the tokens of the batch, padding included
  * ```

@@ -24,7 +24,7 @@ export const TaskScores = Schema.Struct({
    * classification        accuracy, macroF1
    * tokenClassification   entityPrecision, entityRecall, entityF1, tokenAccuracy
    * multiLabel            meanAveragePrecision, microF1, macroF1, subsetAccuracy
-   * regression            r2, pearson, spearman, meanAbsoluteError, meanSquaredError, which is its loss
+   * regression            r2, pearson, spearman, meanAbsoluteError, meanSquaredError; its loss is in the measure of the head
    * maskedTokens          accuracy, perplexity
    * ```
    */

@@ -205,7 +205,7 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
     drawn,
     (task) => {
       const known = heads[task]
-      return known && Head.choices(known.head, known.labels, before.config.dimensions)
+      return known && Head.guessing(known.head, known.labels, before.config.dimensions)
     },
     node.label,
   )
@@ -233,13 +233,13 @@ const knownOf = (node: Dag.Node, settings: Settings.Settings, before: Forecast.F
 const startingOf = (
   { balance, weights }: Settings.Settings,
   tasks: ReadonlyArray<string>,
-  labels: (task: string) => number | undefined,
+  guessing: (task: string) => number | undefined,
   step: string,
 ): Known["starting"] =>
   balance === undefined
     ? undefined
     : tasks.map((task) => {
-        const weight = Balance.starting(balance, labels(task))
+        const weight = Balance.starting(balance, guessing(task))
         const known = weight === undefined ? Estimate.unknown(step) : Estimate.exact(weight * (weights[task] ?? 1))
         return { task, weight: known }
       })

@@ -14,6 +14,7 @@ import * as Wire from "@thaw/core/Wire"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Forecast from "@thaw/models/Forecast"
 import * as Head from "@thaw/models/Head"
+import * as Regression from "@thaw/models/heads/Regression"
 import type * as LearningRate from "@thaw/models/LearningRate"
 import type * as Optimizer from "@thaw/models/Optimizer"
 import { Effect, Schema } from "effect"
@@ -32,7 +33,8 @@ import * as Settings from "./training/Settings.ts"
 
 /**
  * Heads for tasks that the checkpoint has none for. A head's labels are those of its training examples, sorted, `O`
- * first, and none of a number or where it asks for hidden tokens; its weights start random, its pooler from the encoder's where that came with one.
+ * first, and none of a number or where it asks for hidden tokens; a number is learned in the measure of its training
+ * scores; its weights start random, its pooler from the encoder's where that came with one.
  */
 export const heads = Step.make({
   name: "Train.heads",
@@ -71,11 +73,19 @@ export const heads = Step.make({
         continue
       }
       yield* Batch.requireAnswerable(examples, task, head, where)
+      if (head.kind === "regression") {
+        added[task] = { ...Regression.measured(head, scoresOf(examples, task)), labels: [] }
+        continue
+      }
       added[task] = { ...head, labels: outsideFirst(Dataset.labelsOf(examples, task)) }
     }
     return yield* Checkpoint.withHeads(checkpoint, added, seed)
   }),
 })
+
+function* scoresOf(examples: Dataset.Dataset, task: string): Generator<number> {
+  for (const { scores = {} } of Dataset.rowsOf(examples)) if (Object.hasOwn(scores, task)) yield scores[task]!
+}
 
 const outsideFirst = (labels: ReadonlyArray<string>): ReadonlyArray<string> =>
   labels.includes("O") ? ["O", ...labels.filter((label) => label !== "O")] : labels

@@ -96,7 +96,7 @@ export const train = (balance: Balance.Balance, microBatch = 32): Promise<Traine
       settings: { balance, weights: fixed },
       world: {
         tasks,
-        classes: { topic: 3, entities: 5 },
+        guessing: { topic: Math.log(3), entities: Math.log(5) },
         perEpoch: 8,
         total: 24,
         seed: Seed.make(1),

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 
 export const world: Method.World = {
   tasks: ["a", "b"],
-  classes: { a: 2, b: 20 },
+  guessing: { a: Math.log(2), b: Math.log(20) },
   perEpoch: 4,
   total: 12,
   seed: Seed.make(7),

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import * as Head from "@thaw/models/Head"
+import type { Regression as RegressionOf } from "@thaw/models/heads/Regression"
 import * as RegressionHead from "@thaw/steps/heads/Regression"
 import * as Regression from "@thaw/steps/metrics/Regression"
 import { describe, expect, it } from "vitest"
@@ -29,13 +29,16 @@ describe("predicted numbers", () => {
   })
 
   it("are compared with always giving the mean", () => {
+    const head: RegressionOf = { kind: "regression", pooling: "cls", center: 3, scale: 2 }
     const answers = [1, 2, 6].map((score, at) => ({
       example: { id: String(at), encoding, classes: {}, tags: {}, scores: { stars: score } },
       scores: Float32Array.of(score + 1),
     }))
-    const found = RegressionHead.outcome.figures("stars", { ...Head.regression(), labels: [] }, answers)
+    const found = RegressionHead.outcome.figures("stars", head, answers)
     expect(found).toMatchObject({ head: "regression", examples: 3, perLabel: [], confusion: [] })
-    expect(found.metrics).toMatchObject({ meanSquaredError: 1, loss: 1, meanAbsoluteError: 1, spearman: 1 })
+    expect(found.metrics).toMatchObject({ meanSquaredError: 1, meanAbsoluteError: 1, spearman: 1 })
+    // Errors of half the head's measure.
+    expect(found.metrics["loss"]).toBeCloseTo(0.25, 12)
     expect(found.majority).toEqual({
       meanSquaredError: (4 + 1 + 9) / 3,
       meanAbsoluteError: 2,

@@ -15,8 +15,8 @@ export type PerTask = Readonly<Record<string, number>>
 export interface World {
   /** Tasks that are drawn, rehearsed ones among them, sorted. */
   readonly tasks: ReadonlyArray<string>
-  /** How many answers a decision chooses from, by task; a task of numbers is absent. */
-  readonly classes: PerTask
+  /** What guessing costs, by task. */
+  readonly guessing: PerTask
   /** Updates of an epoch. */
   readonly perEpoch: number
   /** Updates of the phase, at most. */

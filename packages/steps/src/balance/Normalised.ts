@@ -1,6 +1,6 @@
 /**
- * Every loss is divided by what guessing costs: cross-entropy starts near log C for a head of C labels, so that
- * w = 1/log C makes all tasks start near 1, however many labels they have. The weights stay.
+ * Every loss is divided by what guessing costs, so that all tasks start near 1: cross-entropy starts near log C for a head
+ * of C labels, binary cross-entropy near log 2, and squared error is 1 for always the mean. The weights stay.
  */
 import { Schema } from "effect"
 import * as Method from "./Method.ts"
@@ -8,9 +8,9 @@ import * as Method from "./Method.ts"
 export const Normalised = Schema.TaggedStruct("normalised", {})
 export type Normalised = typeof Normalised.Type
 
-export const weight = (classes: number): number => 1 / Math.log(classes)
+export const weight = (guessing: number): number => 1 / guessing
 
-export const machine = (_: Normalised, { tasks, classes }: Method.World): Method.Machine => {
-  const weights = Method.each(tasks, (task) => weight(classes[task]!))
+export const machine = (_: Normalised, { tasks, guessing }: Method.World): Method.Machine => {
+  const weights = Method.each(tasks, (task) => weight(guessing[task]!))
   return Method.make({ state: Schema.Struct({}), start: {}, weights: () => weights })
 }

@@ -55,5 +55,6 @@ export const task = ({ config, heads, tensors }: Parts, name: string): Artifact.
     const local = parameter.name.slice(group.length + 1)
     return [parameter.name, Family.broughtName(config.family, local) ?? local]
   })
-  return file(tensors, [...ofEncoder(config).map((own): Renamed[number] => [own, own]), ...head])
+  const own = Head.ownTensors(heads[name]!, name, config, tensors)
+  return file(own, [...ofEncoder(config).map((own): Renamed[number] => [own, own]), ...head])
 }

@@ -1,5 +1,6 @@
 /** What a graph is fed of the answers that examples carry, by kind of head; see `Batch` for the forms. */
 import type * as Head from "@thaw/models/Head"
+import * as Regression from "@thaw/models/heads/Regression"
 import * as Tensor from "@thaw/onnx/Tensor"
 import type { EncodedExample } from "../Batch.ts"
 import type * as Masking from "../Masking.ts"
@@ -50,10 +51,12 @@ const ofSets: Labels = ({ labels }, task, examples) => {
   return { [`labels.${task}`]: Tensor.int32([examples.length, labels.length], data) }
 }
 
-const ofNumbers: Labels = (_, task, examples) => ({
+const ofNumbers: Labels = (head, task, examples) => ({
   [`labels.${task}`]: Tensor.float32(
     [examples.length],
-    examples.map(({ scores = {} }) => (Object.hasOwn(scores, task) ? scores[task]! : Number.NaN)),
+    examples.map(({ scores = {} }) =>
+      Object.hasOwn(scores, task) ? Regression.inMeasure(head as Regression.Regression, scores[task]!) : Number.NaN,
+    ),
   ),
 })
 

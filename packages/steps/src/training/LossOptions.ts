@@ -1,6 +1,6 @@
 /**
- * What an author may ask of a task's loss, by the kind of its head: label smoothing, weights of classes, and weights by
- * what guessing costs. What has no meaning for a kind is refused.
+ * What an author may ask of a task's loss, by the kind of its head: label smoothing and weights of classes. What has no
+ * meaning for a kind is refused.
  *
  * For several labels an example every label is a choice between two classes, having it and lacking it. Only the ratio of
  * their weights counts: it is the weight of the label's positive cells (`pos_weight` of torch's `BCEWithLogitsLoss`), by
@@ -46,7 +46,7 @@ export const isSmoothed = ({ kind }: Pick<Head.Head, "kind">): boolean => allowe
  * @param where names the phase, for messages
  */
 export const check = (
-  { labelSmoothing, classWeights = {}, balance }: Pick<Settings, "labelSmoothing" | "classWeights" | "balance">,
+  { labelSmoothing, classWeights = {} }: Pick<Settings, "labelSmoothing" | "classWeights">,
   heads: Kinds,
   where: string,
 ): void => {
@@ -62,14 +62,6 @@ export const check = (
       advice: "Leave it out.",
     })
   }
-  const unmeasured = Object.keys(heads).find((task) => heads[task]!.kind === "regression")
-  if (balance?._tag !== "normalised" || unmeasured === undefined) return
-  throw new PipelineInvalid({
-    where: `${where}, balance`,
-    expected: "tasks whose answers are chosen from labels, since normalised divides by what guessing among them costs",
-    got: `${JSON.stringify(unmeasured)}, a task of numbers`,
-    advice: "Take another balancer, such as Balance.uncertainty(), or give tasks weights.",
-  })
 }
 
 /** Weights of the classes of each task that has some, in the order of its labels. */

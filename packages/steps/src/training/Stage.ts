@@ -88,11 +88,8 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
     settings: inputs,
     world: {
       tasks: tasks.toSorted(),
-      classes: Object.fromEntries(
-        tasks.flatMap((task) => {
-          const choices = Head.choices(heads[task]!, heads[task]!.labels.length, config.dimensions)
-          return choices === undefined ? [] : [[task, choices]]
-        }),
+      guessing: Object.fromEntries(
+        tasks.map((task) => [task, Head.guessing(heads[task]!, heads[task]!.labels.length, config.dimensions)!]),
       ),
       perEpoch,
       total,
