@@ -1,10 +1,12 @@
 /** The snippets of the guides are pipelines: each is run, on a small encoder and a small table. */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import path from "node:path"
 import { pathToFileURL } from "node:url"
 import type { Pipeline } from "@thaw/core/Pipeline"
 import type { HuggingFace } from "@thaw/steps/export/HuggingFace"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import * as Head from "@thaw/models/Head"
+import * as Export from "@thaw/steps/Export"
 import * as Seq2SeqFolder from "../models/seq2seq.ts"
 import * as Corpus from "../steps/corpus.ts"
 import * as World from "../steps/world.ts"
@@ -22,8 +24,19 @@ beforeAll(async () => {
   writeFileSync(path.join(folder, "support.csv"), ["text,topic,mood,customer,day", ...rows].join("\n"))
   const sentences = Corpus.rows(120, "text", "b").map(({ text }) => `The story: ${text}.`)
   writeFileSync(path.join(folder, "books.txt"), sentences.join("\n"))
-  const { folders } = await world.run({ encoder: Corpus.encoder() })
-  cpSync(folders.encoder, path.join(folder, "encoder"), { recursive: true })
+  const topic = { ...Corpus.tasks.topic, head: Head.classification() }
+  const before = Corpus.trained({ tasks: { topic }, epochs: 1 })
+  const exported = Export.huggingFace({ trained: before })
+  const { folders } = await world.run({ encoder: Corpus.encoder(), before, exported })
+  const copied = (from: string, to: string) => cpSync(from, path.join(folder, to), { recursive: true })
+  copied(folders.encoder, "encoder")
+  copied(folders.before, "before")
+  copied(path.join(folders.exported, "tasks/topic"), "model")
+  copied(path.join(folder, "model"), "theirs")
+  const config = path.join(folder, "theirs/config.json")
+  const unnamed = readFileSync(config, "utf8").replaceAll('"animal"', '"LABEL_0"').replaceAll('"tool"', '"LABEL_1"')
+  chmodSync(config, 0o644)
+  writeFileSync(config, unnamed)
   cpSync(path.join(import.meta.dirname, "../fixtures/masked"), path.join(folder, "bert"), { recursive: true })
   writeFileSync(path.join(folder, "synonyms.tsv"), "a\t1\thappy|merry\na\t2\tsad|sorry\n")
   const foreign = { the: "die", happy: "froh", lovely: "lieb", cat: "katze", is: "ist", here: "hier" }

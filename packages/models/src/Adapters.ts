@@ -15,6 +15,7 @@ import { Effect } from "effect"
 import * as Checkpoint from "./Checkpoint.ts"
 import * as CheckpointFiles from "./CheckpointFiles.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
+import * as EncoderDigest from "./EncoderDigest.ts"
 import * as Group from "./Group.ts"
 import * as Lora from "./Lora.ts"
 import * as Network from "./Network.ts"
@@ -37,11 +38,17 @@ export const begin = Effect.fnUntraced(function* (
   const config = { ...given.config, lora: settings }
   if (given.config.lora !== undefined && Lora.fits(given.config.lora, settings)) return { ...given, config }
   const checkpoint = yield* merged(given)
-  const weights: Record<string, Tensor.Tensor> = { ...(yield* Checkpoint.tensors(checkpoint)) }
+  const before = yield* Checkpoint.tensors(checkpoint)
+  const weights: Record<string, Tensor.Tensor> = { ...before }
   for (const parameter of Network.parameters(EncoderConfig.network(config))) {
     if (Group.isAdapters(parameter.group)) weights[parameter.name] = Parameter.initialise(parameter, seed)
   }
-  return { ...checkpoint, config, weights: Artifact.bytes(Safetensors.encode(weights, { format: "pt" })) }
+  return {
+    ...checkpoint,
+    config,
+    weights: Artifact.bytes(Safetensors.encode(weights, { format: "pt" })),
+    training: trainingOf(checkpoint, before, { config, weights }),
+  }
 })
 
 /** The checkpoint without adapters: its weights give the same answers up to rounding. Their moments are left behind. */
@@ -52,7 +59,8 @@ const merge = Effect.fnUntraced(function* (
   checkpoint: Checkpoint.Checkpoint,
 ): Effect.fn.Return<Checkpoint.Checkpoint, SafetensorsBroken> {
   const { lora: _, ...config } = checkpoint.config
-  const weights: Record<string, Tensor.Tensor> = { ...(yield* Checkpoint.tensors(checkpoint)) }
+  const before = yield* Checkpoint.tensors(checkpoint)
+  const weights: Record<string, Tensor.Tensor> = { ...before }
   const found = Lora.adapted(EncoderConfig.network(checkpoint.config))
   for (const {
     weight,
@@ -69,9 +77,26 @@ const merge = Effect.fnUntraced(function* (
     config,
     weights: Artifact.bytes(Safetensors.encode(weights, { format: "pt" })),
     moments,
-    training: { ...checkpoint.training, updates: Object.fromEntries(updates) },
+    training: { ...trainingOf(checkpoint, before, { config, weights }), updates: Object.fromEntries(updates) },
   }
 })
+
+/** Heads that trained on the encoder in the one form stay those of the encoder in the other. */
+const trainingOf = (
+  { config, training }: Checkpoint.Checkpoint,
+  before: Safetensors.Tensors,
+  after: { readonly config: EncoderConfig.EncoderConfig; readonly weights: Safetensors.Tensors },
+): Checkpoint.Training =>
+  training.trainedOn === undefined
+    ? training
+    : {
+        ...training,
+        trainedOn: EncoderDigest.carried(
+          training.trainedOn,
+          () => EncoderDigest.ofTensors(config, before),
+          () => EncoderDigest.ofTensors(after.config, after.weights),
+        ),
+      }
 
 /** Moments of everything else: those of adapters to come have the same names. */
 const without = Effect.fnUntraced(function* (found: ReadonlyArray<Lora.Adapted>, moments: Artifact.Content) {

@@ -24,12 +24,15 @@ import type * as Seed from "@thaw/core/Seed"
 import type { SafetensorsBroken } from "@thaw/onnx/Errors"
 import * as Safetensors from "@thaw/onnx/Safetensors"
 import type * as Tensor from "@thaw/onnx/Tensor"
-import { Effect } from "effect"
+import { Effect, type Schema } from "effect"
 import * as CheckpointFiles from "./CheckpointFiles.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
 import { TrainingInvalid, type TokenizerInvalid } from "./Errors.ts"
 import * as Family from "./Family.ts"
+import * as Forecast from "./Forecast.ts"
+import * as Group from "./Group.ts"
 import { fewestLabels } from "./Head.ts"
+import * as JsonFile from "./JsonFile.ts"
 import * as Lora from "./Lora.ts"
 import * as Parameter from "./Parameter.ts"
 import * as TextSet from "./TextSet.ts"
@@ -138,17 +141,49 @@ const verify = Effect.fnUntraced(function* (weights: Artifact.Content, parameter
 
 const required = [files.config, files.tokenizer, files.weights, files.heads, files.training]
 
-/** Reads a checkpoint folder, such as an exported one. */
-export const fromFolder = Effect.fnUntraced(function* (path: string): Effect.fn.Return<Checkpoint, ArtifactBroken> {
+/**
+ * Reads a checkpoint folder, such as an exported one.
+ *
+ * @param written how messages name it
+ */
+export const fromFolder = Effect.fnUntraced(function* (
+  path: string,
+  written = path,
+): Effect.fn.Return<Checkpoint, ArtifactBroken> {
   const names = yield* Effect.tryPromise({
     try: () => readdir(path),
     catch: (cause) =>
-      notThere(path, (cause as NodeJS.ErrnoException).code === "ENOENT" ? "nothing there" : String(cause)),
+      notThere(written, (cause as NodeJS.ErrnoException).code === "ENOENT" ? "nothing there" : String(cause)),
   })
   const missing = required.filter((name) => !names.includes(name))
-  if (missing.length > 0) return yield* notThere(path, `a folder without ${Problem.list(missing)}`)
+  if (missing.length > 0) return yield* notThere(written, `a folder without ${Problem.list(missing)}`)
   return yield* Checkpoint.read(new Map(names.map((name) => [name, Artifact.file(join(path, name))])))
 })
+
+/**
+ * What a checkpoint folder says of itself. Whether a head has trained is known once it is read; here each counts as
+ * trained.
+ *
+ * @param text gives the text of a file; throws where there is none
+ */
+export const forecast = (text: (name: string) => string, written: string): Forecast.Forecast => {
+  const json = <A, E>(schema: Schema.Codec<A, E>, name: string) =>
+    Effect.runSync(JsonFile.read(schema, text(name), `${written}/${name}`))
+  const config = Effect.runSync(EncoderConfig.parse(text(files.config), written))
+  const heads = Object.entries(json(CheckpointFiles.Heads, files.heads)).map(
+    ([task, { labels, ...head }]) => [task, { head, labels: labels.length }] as const,
+  )
+  let lora: Lora.Settings | undefined
+  try {
+    lora = json(Lora.Settings, files.lora)
+  } catch {
+    // No adapters.
+  }
+  return Forecast.make(lora === undefined ? config : { ...config, lora }, {
+    heads: Object.fromEntries(heads),
+    trained: heads.map(([task]) => Group.head(task)),
+  })
+}
 
 const notThere = (path: string, got: string) =>
   new ArtifactBroken({

@@ -22,6 +22,8 @@ export const Training = Schema.Struct({
   updates: Schema.Record(Schema.String, Schema.Int),
   /** One entry per phase, oldest first, as the training step describes it. */
   history: Schema.Array(Schema.Json),
+  /** By task: digest of the encoder that the head last trained on, see `EncoderDigest`; absent where none has trained. */
+  trainedOn: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
 })
 export type Training = typeof Training.Type
 

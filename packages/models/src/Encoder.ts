@@ -28,18 +28,24 @@ const untrained = { updates: {}, history: [] }
 
 /**
  * An encoder from a folder in upstream's layout: `config.json`, weights (see `WeightFiles`), and `tokenizer.json` or
- * `vocab.txt`. Heads of the folder are left behind; a pooler is kept for new heads to start from.
+ * `vocab.txt`. A pooler is kept for new heads to start from.
+ *
+ * With `task` the folder's head comes along as that task's, trained as it is: one of transformers' classes for sequence or
+ * token classification, such as `tasks/<task>` of `Export.huggingFace` or a fine-tuned model of the world's. Without it a
+ * head is left behind.
  */
 export const fromFolder = Step.make({
   name: "Encoder.fromFolder",
   version: "1",
-  input: { path: Source.folder },
+  input: { path: Source.folder, task: Schema.optionalKey(Schema.String) },
   output: Checkpoint.Checkpoint,
-  forecast: ({ sources: { path } }) =>
-    Forecast.make(
-      Effect.runSync(EncoderConfig.parse(readFileSync(join(path!.path, "config.json"), "utf8"), path!.written)),
+  forecast: ({ sources: { path }, parameters }) =>
+    EncoderFolder.forecast(
+      readFileSync(join(path!.path, "config.json"), "utf8"),
+      path!.written,
+      parameters["task"] as string | undefined,
     ),
-  run: Effect.fnUntraced(function* ({ path: folder }) {
+  run: Effect.fnUntraced(function* ({ path: folder, task }) {
     const names = yield* Effect.tryPromise({
       try: () => readdir(folder.path),
       catch: (cause) =>
@@ -50,18 +56,35 @@ export const fromFolder = Step.make({
           advice: "",
         }),
     })
-    return yield* EncoderFolder.read(folder, names)
+    return yield* EncoderFolder.read(folder, names, task)
   }),
 })
 
 /**
+ * A checkpoint with all its heads from its folder: what `Export.checkpoint` wrote, or another pipeline's output in
+ * `.thaw/outputs`.
+ */
+export const fromCheckpoint = Step.make({
+  name: "Encoder.fromCheckpoint",
+  version: "1",
+  input: { path: Source.folder },
+  output: Checkpoint.Checkpoint,
+  forecast: ({ sources: { path } }) =>
+    Checkpoint.forecast((name) => readFileSync(join(path!.path, name), "utf8"), path!.written),
+  run: ({ path: folder }) => Checkpoint.fromFolder(folder.path, folder.written),
+})
+
+/**
  * `Encoder.fromHub("sentence-transformers/all-MiniLM-L6-v2", { revision: "main" })`: an encoder from a Hugging Face hub.
- * Only the files that `fromFolder` reads are fetched, and checked. `revision` is a branch, a tag or a commit, `main`
+ * Only the files that `fromFolder` reads are fetched, and checked; with `task` the head comes along as there. `revision` is a branch, a tag or a commit, `main`
  * unless given; the commit it stands for decides what is kept (see `@thaw/hub/Revision`).
  */
-export const fromHub = (repository: string, options: { readonly revision?: string } = {}) => {
+export const fromHub = (
+  repository: string,
+  { revision, ...task }: { readonly revision?: string; readonly task?: string } = {},
+) => {
   const address = repository.startsWith("hf://") ? repository : `hf://${repository}`
-  return HubEncoder.fromHub({ from: options.revision === undefined ? address : `${address}@${options.revision}` })
+  return HubEncoder.fromHub({ from: revision === undefined ? address : `${address}@${revision}`, ...task })
 }
 
 /** What an author says of a new encoder. */

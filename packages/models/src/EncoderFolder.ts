@@ -1,7 +1,7 @@
 /**
  * An encoder as a folder in upstream's layout: `config.json`, weights (see `WeightFiles`), and `tokenizer.json`,
- * `vocab.txt`, or `vocab.json` with `merges.txt`. Heads of the folder are left behind; a pooler is kept for new heads to
- * start from.
+ * `vocab.txt`, or `vocab.json` with `merges.txt`. A head of the folder is left behind unless it is asked for (see
+ * `UpstreamHead`); a pooler is kept for new heads to start from.
  */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -15,8 +15,12 @@ import * as BertNormalizer from "./BertNormalizer.ts"
 import * as ByteLevelBpe from "./ByteLevelBpe.ts"
 import type * as Checkpoint from "./Checkpoint.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
+import * as EncoderDigest from "./EncoderDigest.ts"
+import * as Forecast from "./Forecast.ts"
+import * as Group from "./Group.ts"
 import * as JsonFile from "./JsonFile.ts"
 import * as Tokenizer from "./Tokenizer.ts"
+import * as UpstreamHead from "./UpstreamHead.ts"
 import * as UpstreamWeights from "./UpstreamWeights.ts"
 import * as WeightFiles from "./WeightFiles.ts"
 import * as WordPiece from "./WordPiece.ts"
@@ -39,6 +43,17 @@ const Settings = Schema.Struct({
   do_lower_case: Schema.optionalKey(Schema.Boolean),
   add_prefix_space: Schema.optionalKey(Schema.Boolean),
 })
+
+/** What is known of a folder by its config: the encoder, and the head where it is asked for. */
+export const forecast = (config: string, written: string, task: string | undefined): Forecast.Forecast => {
+  const encoder = Effect.runSync(EncoderConfig.parse(config, written))
+  if (task === undefined) return Forecast.make(encoder)
+  const { labels, ...head } = Effect.runSync(UpstreamHead.of(encoder, written))
+  return Forecast.make(encoder, {
+    heads: { [task]: { head, labels: labels.length } },
+    trained: [Group.head(task)],
+  })
+}
 
 /** Reads `tokenizer.json`, or makes one from the vocabulary of an old folder. */
 const readTokenizer = Effect.fnUntraced(function* (folder: Source.Located, names: ReadonlyArray<string>) {
@@ -71,11 +86,16 @@ const readTokenizer = Effect.fnUntraced(function* (folder: Source.Located, names
 })
 
 /**
- * The encoder, without heads.
+ * The encoder, without heads unless one is asked for.
  *
  * @param names of what is in the folder
+ * @param task what its head, where it is asked for, answers from now on
  */
-export const read = Effect.fnUntraced(function* (folder: Source.Located, names: ReadonlyArray<string>) {
+export const read = Effect.fnUntraced(function* (
+  folder: Source.Located,
+  names: ReadonlyArray<string>,
+  task: string | undefined,
+) {
   const config = yield* readOptional(folder, names, "config.json")
   const chosen = WeightFiles.main(names)
   if (config === undefined || chosen === undefined) {
@@ -96,19 +116,25 @@ export const read = Effect.fnUntraced(function* (folder: Source.Located, names: 
       "The tokenizer and the config may be of two different encoders.",
     )
   }
+  const heads = task === undefined ? {} : { [task]: yield* UpstreamHead.of(encoder, folder.written) }
   const files = yield* WeightFiles.of(folder.written, chosen, names, (name) => text(folder, name))
   const weights = yield* UpstreamWeights.read(
     files.map((name) => ({ path: join(folder.path, name), where: `${folder.written}/${name}` })),
     encoder,
     `${folder.written}/${chosen}`,
+    Object.entries(heads).flatMap(([name, head]) => UpstreamHead.named(head, name, encoder)),
   )
+  const untrained = { updates: {}, history: [] }
   return {
     config: encoder,
     tokenizer: texts,
-    heads: {},
+    heads,
     weights: Artifact.bytes(Safetensors.encode(weights)),
     moments: undefined,
-    training: { updates: {}, history: [] },
+    training:
+      task === undefined
+        ? untrained
+        : { ...untrained, trainedOn: { [task]: EncoderDigest.ofTensors(encoder, weights) } },
   } satisfies Checkpoint.Checkpoint
 })
 

@@ -13,11 +13,9 @@ import * as Pinning from "@thaw/hub/Pinning"
 import * as Progress from "@thaw/hub/Progress"
 import * as Revision from "@thaw/hub/Revision"
 import * as Snapshot from "@thaw/hub/Snapshot"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import * as Checkpoint from "./Checkpoint.ts"
-import * as EncoderConfig from "./EncoderConfig.ts"
 import * as EncoderFolder from "./EncoderFolder.ts"
-import * as Forecast from "./Forecast.ts"
 import * as WeightFiles from "./WeightFiles.ts"
 
 const pin = Effect.fnUntraced(function* (address: Address.Address) {
@@ -38,16 +36,17 @@ const configs = { top: "config.json", exported: `${folder}config.json` } as cons
 export const fromHub = Step.make({
   name: "Encoder.fromHub",
   version: "1",
-  input: { from: Pinning.source("model", pin) },
+  input: { from: Pinning.source("model", pin), task: Schema.optionalKey(Schema.String) },
   output: Checkpoint.Checkpoint,
-  forecast: ({ sources: { from } }) => {
+  forecast: ({ sources: { from }, parameters }) => {
     const { written } = from!
     const glimpse = (path: string) =>
       CacheFolder.glimpse(Effect.runSync(Effect.service(Hub)), Address.parse(written), path)
     const config = glimpse(configs.top) ?? glimpse(configs.exported)
-    return config === undefined ? undefined : Forecast.make(Effect.runSync(EncoderConfig.parse(config, written)))
+    const task = parameters["task"] as string | undefined
+    return config === undefined ? undefined : EncoderFolder.forecast(config, written, task)
   },
-  run: Effect.fnUntraced(function* ({ from }) {
+  run: Effect.fnUntraced(function* ({ from, task }) {
     const at = Pinning.of(from)
     const report = yield* Progress.report
     const paths = yield* Snapshot.paths(at)
@@ -65,6 +64,6 @@ export const fromHub = Step.make({
       const text = (name: string) => Snapshot.text(at, inside + name)
       yield* fetched(yield* WeightFiles.of(place.written, weights, names, text))
     }
-    return yield* EncoderFolder.read(place, names)
+    return yield* EncoderFolder.read(place, names, task)
   }),
 })

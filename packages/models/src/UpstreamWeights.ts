@@ -11,6 +11,7 @@ import type { EncoderConfig } from "./EncoderConfig.ts"
 import { EncoderInvalid, type TorchFileBroken } from "./Errors.ts"
 import * as Family from "./Family.ts"
 import * as Network from "./Network.ts"
+import type * as UpstreamHead from "./UpstreamHead.ts"
 import * as WeightFiles from "./WeightFiles.ts"
 
 /** One spelling for a name in a file: the family's prefix, `weight` and `bias`. */
@@ -32,11 +33,13 @@ interface Place {
  *
  * @param files one, or its shards; `where` is how messages name each
  * @param where how messages name all of them
+ * @param head parameters of a head that are read with it
  */
 export const read = Effect.fnUntraced(function* (
   files: ReadonlyArray<{ readonly path: string; readonly where: string }>,
   { family, dimensions }: EncoderConfig,
   where: string,
+  head: ReadonlyArray<UpstreamHead.Named> = [],
 ): Effect.fn.Return<Safetensors.Tensors, EncoderInvalid | SafetensorsBroken | TorchFileBroken, Scope.Scope> {
   const named = new Map<string, Place>()
   for (const file of files) {
@@ -55,22 +58,26 @@ export const read = Effect.fnUntraced(function* (
       named.set(own, { name, reader })
     }
   }
-  const wanted = new Map(Network.parameters(family.network(dimensions)).map(({ name, shape }) => [name, shape]))
-  const missing = [...wanted.keys()].filter((name) => !named.has(name))
+  const wanted = new Map(
+    Network.parameters(family.network(dimensions)).map(({ name, shape }) => [name, { read: name, shape }]),
+  )
+  for (const { name, upstream, shape } of head) wanted.set(name, { read: canonical(upstream, family), shape })
+  const missing = [...wanted.values()].map(({ read: name }) => name).filter((name) => !named.has(name))
   if (missing.length > 0) {
     return yield* new EncoderInvalid({
       where,
-      expected: `${wanted.size} tensors of a ${family.modelType} encoder`,
+      expected: `${wanted.size} tensors of a ${family.modelType} encoder${head.length === 0 ? "" : " and its head"}`,
       got: `a file without ${Problem.list(missing, 3)}`,
       advice: Problem.suggestion(missing[0]!, named.keys()),
     })
   }
   for (const parts of Family.broughtShapes(family, dimensions).values()) {
-    if (parts.every(([name]) => named.has(name))) for (const [name, shape] of parts) wanted.set(name, shape)
+    if (parts.every(([name]) => named.has(name)))
+      for (const [name, shape] of parts) wanted.set(name, { read: name, shape })
   }
   const tensors: Record<string, Tensor.Tensor> = {}
-  for (const [name, shape] of wanted) {
-    const { name: written, reader } = named.get(name)!
+  for (const [name, { read: own, shape }] of wanted) {
+    const { name: written, reader } = named.get(own)!
     tensors[name] = yield* tensor(reader, written, shape, where)
   }
   return tensors

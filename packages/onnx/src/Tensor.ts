@@ -1,4 +1,5 @@
 /** Concrete numbers with a data type and a shape: what goes into a session and comes out. */
+import { createHash } from "node:crypto"
 import * as DataType from "./DataType.ts"
 import { TensorError } from "./Errors.ts"
 
@@ -105,3 +106,10 @@ export const sizeBytes = (tensor: Tensor): number => tensor.data.byteLength
 /** The elements' bytes in place, little-endian as every platform Node 24 runs on. */
 export const bytes = (tensor: Tensor): Uint8Array =>
   new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength)
+
+/** SHA-256 of its type, shape and bytes. */
+export const digest = (tensor: Tensor): string =>
+  createHash("sha256")
+    .update(`${tensor.dtype} ${JSON.stringify(tensor.shape)}\n`)
+    .update(bytes(tensor))
+    .digest("hex")

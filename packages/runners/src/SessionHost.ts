@@ -4,7 +4,6 @@
  * Nothing here knows of processes. Requests have to be answered one after the other, because a run may read and
  * replace the same residents.
  */
-import { createHash } from "node:crypto"
 import * as Problem from "@thaw/core/Problem"
 import { SessionFailed } from "@thaw/onnx/Errors"
 import * as Safetensors from "@thaw/onnx/Safetensors"
@@ -64,7 +63,7 @@ export const make = (options: Onnxruntime.Options): Host => {
     },
     Digest: ({ names }) =>
       Object.fromEntries(
-        names.map((name) => [name, digest(Onnxruntime.fromNative(resident(residents, name, "digest")))]),
+        names.map((name) => [name, Tensor.digest(Onnxruntime.fromNative(resident(residents, name, "digest")))]),
       ),
     Save: ({ file, names, metadata }) => {
       const tensors: Record<string, Tensor.Tensor> = {}
@@ -93,12 +92,6 @@ export const make = (options: Onnxruntime.Options): Host => {
     close,
   }
 }
-
-const digest = (tensor: Tensor.Tensor): string =>
-  createHash("sha256")
-    .update(`${tensor.dtype} ${JSON.stringify(tensor.shape)}\n`)
-    .update(Tensor.bytes(tensor))
-    .digest("hex")
 
 /** One failure as the four fields that travel: the place, and the runtime's message in one line. */
 export const problemOf = (where: string, cause: unknown): Problem.Problem => {

@@ -4,7 +4,8 @@ import * as Dataset from "@thaw/core/Dataset"
 import { RunEvents } from "@thaw/core/RunEvent"
 import * as Step from "@thaw/core/Step"
 import * as Checkpoint from "@thaw/models/Checkpoint"
-import { Sessions } from "@thaw/onnx/Session"
+import * as EncoderDigest from "@thaw/models/EncoderDigest"
+import { type Device, Sessions } from "@thaw/onnx/Session"
 import { Effect, Schema } from "effect"
 import * as Batch from "./Batch.ts"
 import * as Environment from "./Environment.ts"
@@ -12,6 +13,7 @@ import * as Evaluation from "./Evaluation.ts"
 import * as Untrained from "./freeze/Untrained.ts"
 import * as Inference from "./Inference.ts"
 import * as Scores from "./Scores.ts"
+import * as Transfer from "./Transfer.ts"
 import * as Unseen from "./Unseen.ts"
 import * as ZeroShot from "./ZeroShot.ts"
 
@@ -47,6 +49,7 @@ export const tasks = Step.make({
     const sessions = yield* Sessions
     const device = yield* sessions.open
     yield* device.load((yield* Checkpoint.onDisk(trained, scratch)).weights)
+    yield* sayElsewhere(device, trained, answered, label)
     const answering = yield* Inference.open(device, trained, tokenizer.padId)
     const scores = yield* Evaluation.scores(answering, corpora)
     for (const { task, examples, metrics } of scores) {
@@ -55,6 +58,21 @@ export const tasks = Step.make({
     }
     return { tasks: scores.map((each) => ({ ...each, ...shareOf(overlap, each.task) })) }
   }, Effect.scoped),
+})
+
+/** Heads that were trained on the encoder as it was once, or on another. */
+const sayElsewhere = Effect.fnUntraced(function* (
+  device: Device,
+  { config, training: { trainedOn = {} } }: Checkpoint.Checkpoint,
+  tasks: ReadonlyArray<string>,
+  label: string,
+) {
+  const { emit } = yield* RunEvents
+  if (tasks.every((task) => trainedOn[task] === undefined)) return
+  const encoder = EncoderDigest.joined(yield* device.digest(EncoderDigest.names(config)))
+  for (const message of tasks.flatMap((task) => Transfer.elsewhere(task, trainedOn[task], encoder))) {
+    yield* emit({ _tag: "noticed", step: label, message })
+  }
 })
 
 const shareOf = (shares: Unseen.Unseen["overlap"], task: string): Pick<Scores.TaskScores, "overlap"> =>

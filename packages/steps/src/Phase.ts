@@ -7,6 +7,7 @@
 import { RunEvents } from "@thaw/core/RunEvent"
 import * as Step from "@thaw/core/Step"
 import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as EncoderDigest from "@thaw/models/EncoderDigest"
 import * as Group from "@thaw/models/Group"
 import { Clock, Effect } from "effect"
 import * as Balance from "./Balance.ts"
@@ -118,7 +119,25 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
   const { counts } = closed.progress
   const saved = yield* Resident.save(device, checkpoint, inputs.optimizer, counts, scratch)
   const texts = stage.texts === undefined ? {} : { texts: stage.texts }
-  return withEntry({ ...checkpoint, ...saved, ...texts, training: { ...checkpoint.training, updates: counts } }, entry)
+  const training = { ...checkpoint.training, updates: counts, trainedOn: yield* trainedOn(stage, counts) }
+  return withEntry({ ...checkpoint, ...saved, ...texts, training }, entry)
+})
+
+/** The encoder as it is now, for heads that trained beside it. */
+const trainedOn = Effect.fnUntraced(function* (
+  { device, inputs: { checkpoint }, untouched }: Stage.Stage,
+  counts: Readonly<Record<Group.Group, number>>,
+) {
+  const { config, training } = checkpoint
+  const heads = Object.keys(checkpoint.heads).filter((task) => {
+    const group = Group.head(task)
+    return (counts[group] ?? 0) !== (training.updates[group] ?? 0)
+  })
+  if (heads.length === 0) return training.trainedOn ?? {}
+  const names = EncoderDigest.names(config)
+  const moved = yield* device.digest(names.filter((name) => untouched[name] === undefined))
+  const digest = EncoderDigest.joined(Object.fromEntries(names.map((name) => [name, untouched[name] ?? moved[name]!])))
+  return { ...training.trainedOn, ...Object.fromEntries(heads.map((task) => [task, digest])) }
 })
 
 /** What a finished phase says of its balance; gradients were told as they were seen. */

@@ -30,6 +30,7 @@ import type * as ClassWeights from "./sample/ClassWeights.ts"
 import type * as Sampling from "./sample/Sampling.ts"
 import * as Chain from "./training/Chain.ts"
 import * as Settings from "./training/Settings.ts"
+import * as Transfer from "./Transfer.ts"
 
 /**
  * Heads for tasks that the checkpoint has none for. A head's labels are those of its training examples, sorted, `O`
@@ -96,7 +97,7 @@ export const settings = Settings.make
 /** One phase of training. Fails on a text that is held out for one task and trains it or another, unless told otherwise. */
 export const phase = Step.make({
   name: "Train.phase",
-  version: "2",
+  version: "3",
   input: {
     checkpoint: Checkpoint.Checkpoint,
     train: Artifact.record(Dataset.TrainExamples),
@@ -125,6 +126,8 @@ export const phase = Step.make({
 /** One task as an author gives it. */
 export interface Task {
   readonly head: Head.Head
+  /** Another checkpoint's head that this one starts from, `Transfer.head({ … })`; random unless given. */
+  readonly from?: Transfer.Transfer
   readonly train: Dataset.TrainExamples | Wire.Wire<Dataset.TrainExamples>
   readonly validation: Dataset.HeldOutExamples | Wire.Wire<Dataset.HeldOutExamples>
   /** How much its loss counts; 1 unless given. */
@@ -205,12 +208,13 @@ export const multiTask = (options: Options): Wire.Wire<Checkpoint.Checkpoint> =>
     Object.fromEntries(Object.entries(options.tasks).map(([name, task]) => [name, of(task)]))
   const seed = options.seed === undefined ? {} : { seed: options.seed }
   const data = { train: each((task) => task.train), validation: each((task) => task.validation) }
-  const start = heads({
+  const fresh = heads({
     checkpoint: options.encoder,
     heads: each((task) => task.head),
     train: data.train,
     ...seed,
   })
+  const start = Transfer.into(fresh, options.tasks)
   const given = Wire.isWire(options.encoder) ? undefined : options.encoder.config.dimensions.blocks
   return Wire.later(start, (forecast) =>
     Chain.settings(options, given ?? Forecast.blocks(forecast)).reduce<Wire.Wire<Checkpoint.Checkpoint>>(
@@ -248,7 +252,8 @@ export const addTask = (options: AddTask.Options): Grown => {
     validation: { ...earlier, ...each(task, (one) => one.validation) },
   }
   const promised = AddTask.promised(options)
-  const start = heads({ checkpoint: from, heads: each(task, (one) => one.head), train, ...seed })
+  const fresh = heads({ checkpoint: from, heads: each(task, (one) => one.head), train, ...seed })
+  const start = Transfer.into(fresh, task)
   const given = Wire.isWire(from) ? undefined : from.config.dimensions.blocks
   const after = Wire.later(start, (forecast) => {
     if (Forecast.is(forecast)) AddTask.requireEarlier(options, Object.keys(forecast.heads))

@@ -4,9 +4,10 @@ import type { Training } from "@thaw/models/Checkpoint"
 import * as Group from "@thaw/models/Group"
 import * as History from "../training/History.ts"
 
-/** Groups that had updates, also those whose counts an export has set back. */
-export const trained = ({ updates, history }: Training): ReadonlyArray<Group.Group> => [
+/** Groups that had updates, also those whose counts an export has set back, and heads that came trained. */
+export const trained = ({ updates, history, trainedOn = {} }: Training): ReadonlyArray<Group.Group> => [
   ...Object.keys(updates).filter((group) => updates[group]! > 0),
+  ...Object.keys(trainedOn).map(Group.head),
   ...History.entries(history).flatMap(({ trainable, undone }) => (undone === undefined ? trainable : [])),
 ]
 

@@ -8,6 +8,7 @@ import * as Seed from "@thaw/core/Seed"
 import * as Step from "@thaw/core/Step"
 import * as Adapters from "@thaw/models/Adapters"
 import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Group from "@thaw/models/Group"
 import * as Head from "@thaw/models/Head"
 import * as TrainingModel from "@thaw/models/TrainingModel"
 import { Sessions } from "@thaw/onnx/Session"
@@ -229,5 +230,8 @@ const worldOf = ({ checkpoint, train, validation }: Inputs): Roles.World => ({
   tasks: Object.keys(train),
   heads: Object.keys(checkpoint.heads),
   scored: Object.keys(validation),
-  updates: checkpoint.training.updates,
+  updates: {
+    ...Object.fromEntries(Object.keys(checkpoint.training.trainedOn ?? {}).map((task) => [Group.head(task), 1])),
+    ...checkpoint.training.updates,
+  },
 })
