@@ -91,7 +91,11 @@ describe.each(cases)("several labels an example, $name", (given) => {
 
 describe("several labels an example", () => {
   it("are compared with always answering the commonest label set", () => {
-    const { majority } = figures({ ...cases[0]!, truth: [[0], [0, 1], [0], []], logits: Array(4).fill([0, 0, 0, 0]) })
+    const { majority } = figures({
+      ...cases[0]!,
+      truth: [[0], [0, 1], [0], []],
+      logits: Array.from({ length: 4 }, () => [0, 0, 0, 0]),
+    })
     // {a} for {a}, {a, b}, {a}, {}: three of four right decisions on a, one label of four missed.
     expect(majority["subsetAccuracy"]).toBe(0.5)
     expect(majority["microF1"]).toBeCloseTo((2 * 3) / (4 + 4), 12)
