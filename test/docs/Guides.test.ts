@@ -17,11 +17,19 @@ const folder = mkdtempSync(path.join(import.meta.dirname, "snippets-"))
 const world = World.make({ folder, home: path.join(folder, "home") })
 
 const rows = Corpus.rows(60, "text", "r").map(({ text, labels }, at) =>
-  [text, labels["topic"], labels["mood"] ?? (at % 2 === 0 ? "good" : "bad"), `k${at % 15}`, 1 + at].join(","),
+  [
+    text,
+    labels["topic"],
+    labels["mood"] ?? (at % 2 === 0 ? "good" : "bad"),
+    `k${at % 15}`,
+    1 + at,
+    ["joy", "joy|love", "love", ""][at % 4],
+    at % 5 === 0 ? "" : at % 3,
+  ].join(","),
 )
 
 beforeAll(async () => {
-  writeFileSync(path.join(folder, "support.csv"), ["text,topic,mood,customer,day", ...rows].join("\n"))
+  writeFileSync(path.join(folder, "support.csv"), ["text,topic,mood,customer,day,feelings,stars", ...rows].join("\n"))
   const sentences = Corpus.rows(120, "text", "b").map(({ text }) => `The story: ${text}.`)
   writeFileSync(path.join(folder, "books.txt"), sentences.join("\n"))
   const topic = { ...Corpus.tasks.topic, head: Head.classification() }

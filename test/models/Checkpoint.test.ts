@@ -168,8 +168,8 @@ describe("a checkpoint", () => {
     expect(await message("model.safetensors", Safetensors.encode({}))).toMatch(
       /bert\.embeddings\.word_embeddings\.weight: expected F32 \[\d+, 8\], got nothing/,
     )
-    expect(await message("heads.json", bytes('{"x":{"kind":"regression"}}'))).toMatch(
-      /checkpoint, heads\.json, x: expected .*classification.*, got {"kind":"regression"}/,
+    expect(await message("heads.json", bytes('{"x":{"kind":"ranking"}}'))).toMatch(
+      /checkpoint, heads\.json, x: expected .*classification.*, got {"kind":"ranking"}/,
     )
     expect(await message("config.json", bytes('{"model_type":"gpt2"}'))).toMatch(/expected a model_type among/)
     expect(await message("training.json", bytes("{"))).toMatch(/checkpoint, training\.json/)

@@ -31,7 +31,7 @@ import { TrainingInvalid, type TokenizerInvalid } from "./Errors.ts"
 import * as Family from "./Family.ts"
 import * as Forecast from "./Forecast.ts"
 import * as Group from "./Group.ts"
-import { fewestLabels } from "./Head.ts"
+import { traits } from "./Head.ts"
 import * as JsonFile from "./JsonFile.ts"
 import * as Lora from "./Lora.ts"
 import * as Parameter from "./Parameter.ts"
@@ -249,9 +249,11 @@ export const withHeads = Effect.fnUntraced(function* (
     new TrainingInvalid({ where: `head ${JSON.stringify(task)}`, expected, got, advice: "" })
   for (const [task, head] of Object.entries(heads)) {
     if (checkpoint.heads[task] !== undefined) return yield* invalid(task, "a task without a head", "one that has one")
-    const fewest = fewestLabels(head)
-    if (head.labels.length < fewest)
-      return yield* invalid(task, fewest === 1 ? "a label" : "at least two labels", Problem.list(head.labels) || "none")
+    const { fewestLabels } = traits[head.kind]
+    if (head.labels.length < fewestLabels) {
+      const expected = fewestLabels === 1 ? "a label" : "at least two labels"
+      return yield* invalid(task, expected, Problem.list(head.labels) || "none")
+    }
   }
   const { config } = checkpoint
   const weights: Record<string, Tensor.Tensor> = { ...(yield* tensors(checkpoint)) }

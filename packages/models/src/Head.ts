@@ -85,14 +85,16 @@ export interface Traits {
   readonly role: "label" | "tags" | "labels" | "score" | undefined
   /** What has an answer of its own. */
   readonly unit: "example" | "token"
+  /** With fewer labels there is nothing to learn; 0: the kind has none. */
+  readonly fewestLabels: 0 | 1 | 2
 }
 
 export const traits = {
-  classification: { role: "label", unit: "example" },
-  tokenClassification: { role: "tags", unit: "token" },
-  multiLabel: { role: "labels", unit: "example" },
-  regression: { role: "score", unit: "example" },
-  maskedTokens: { role: undefined, unit: "token" },
+  classification: { role: "label", unit: "example", fewestLabels: 2 },
+  tokenClassification: { role: "tags", unit: "token", fewestLabels: 2 },
+  multiLabel: { role: "labels", unit: "example", fewestLabels: 1 },
+  regression: { role: "score", unit: "example", fewestLabels: 0 },
+  maskedTokens: { role: undefined, unit: "token", fewestLabels: 0 },
 } as const satisfies { readonly [K in Kind]: Traits }
 
 /** Whether a task's answers are what its examples carry. */
@@ -103,10 +105,6 @@ export const reads = (head: Head): Pooling.Reading => ("pooling" in head ? head.
 
 /** With the labels of its task, in the order of their classes. */
 export type Labelled = Head & { readonly labels: ReadonlyArray<string> }
-
-/** Fewest labels with which there is something to learn. */
-export const fewestLabels = ({ kind }: Head): number =>
-  kind === "multiLabel" ? 1 : kind === "regression" || kind === "maskedTokens" ? 0 : 2
 
 /** How many numbers a head that answers texts gives for each of them, or for each token. */
 export const outputs = ({ kind, labels }: Labelled): number => (kind === "regression" ? 1 : labels.length)

@@ -51,7 +51,7 @@ export const heads = Step.make({
     const before = inputs["checkpoint"]
     if (!Forecast.is(before)) return undefined
     const wanted = parameters["heads"] as Readonly<Record<string, Head.Head>>
-    const labels = (head: Head.Head) => (Head.fewestLabels(head) === 0 ? 0 : undefined)
+    const labels = (head: Head.Head) => (Head.traits[head.kind].fewestLabels === 0 ? 0 : undefined)
     const added = Object.entries(wanted).map(([task, head]) => [task, { head, labels: labels(head) }])
     return { ...before, heads: { ...before.heads, ...Object.fromEntries(added) } } satisfies Forecast.Forecast
   },

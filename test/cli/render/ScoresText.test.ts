@@ -55,6 +55,33 @@ describe("scores as text", () => {
     expect(text).not.toContain("majority")
   })
 
+  it("show several labels beside the commonest set, and numbers beside their mean", () => {
+    const moods: Scores.TaskScores = {
+      ...task(3),
+      head: "multiLabel",
+      metrics: { loss: 0.3, macroF1: 0.6, meanAveragePrecision: 0.8, microF1: 0.7, subsetAccuracy: 0.5 },
+      majority: { macroF1: 0.1, meanAveragePrecision: 0.3, microF1: 0.2, subsetAccuracy: 0.25 },
+      confusion: [],
+    }
+    const stars: Scores.TaskScores = {
+      ...task(0),
+      head: "regression",
+      metrics: { loss: 0.2, meanAbsoluteError: 3, meanSquaredError: 20, pearson: 0.9, r2: 0.8, spearman: 0.85 },
+      majority: { meanAbsoluteError: 9, meanSquaredError: 100, pearson: 0, r2: 0, spearman: 0 },
+      confusion: [],
+    }
+    const text = ScoresText.lines({ tasks: [moods, stars] }, Ansi.plain).join("\n")
+    expect(text).toMatch(
+      /several labels, 100 held-out examples\n +meanAveragePrecision +microF1 +macroF1 +subsetAccuracy +loss\n/,
+    )
+    expect(text).toMatch(/majority labels +0\.300 +0\.200 +0\.100 +0\.250\n/)
+    expect(text).toMatch(/label +precision +recall/)
+    expect(text).toMatch(
+      /numbers, 100 held-out examples\n +r2 +pearson +spearman +meanAbsoluteError +meanSquaredError +loss\n/,
+    )
+    expect(text).toMatch(/their mean +0\.000 +0\.000 +0\.000 +9\.000 +100\.000$/)
+  })
+
   it("cannot be wider than the terminal", () => {
     for (const line of ScoresText.lines({ tasks: [task(12)] }, Ansi.colours, 60)) {
       expect(Ansi.width(line)).toBeLessThanOrEqual(60)
@@ -62,7 +89,19 @@ describe("scores as text", () => {
   })
 
   it("are one figure per task in a list of runs", () => {
-    const metrics = { "topic.loss": 1, "topic.accuracy": 0.9, "names.entityF1": 0.8, "names.tokenAccuracy": 0.99 }
-    expect(ScoresText.brief(metrics)).toBe("topic accuracy 0.900  names entityF1 0.800")
+    const metrics = {
+      "topic.loss": 1,
+      "topic.accuracy": 0.9,
+      "names.entityF1": 0.8,
+      "names.tokenAccuracy": 0.99,
+      "moods.microF1": 0.6,
+      "moods.macroF1": 0.5,
+      "moods.meanAveragePrecision": 0.7,
+      "stars.pearson": 0.5,
+      "stars.r2": 0.4,
+    }
+    expect(ScoresText.brief(metrics)).toBe(
+      "topic accuracy 0.900  names entityF1 0.800  moods meanAveragePrecision 0.700  stars r2 0.400",
+    )
   })
 })

@@ -1,10 +1,17 @@
 /** Exported folders answer as the checkpoint does: read back, through their ONNX files, and loaded by transformers.js. */
 import { readFileSync } from "node:fs"
 import path from "node:path"
-import { AutoModelForTokenClassification, AutoTokenizer, env, pipeline } from "@huggingface/transformers"
+import {
+  AutoModelForSequenceClassification,
+  AutoModelForTokenClassification,
+  AutoTokenizer,
+  env,
+  pipeline,
+} from "@huggingface/transformers"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Artifact from "@thaw/core/Artifact"
 import * as Encoder from "@thaw/models/Encoder"
+import * as Family from "@thaw/models/Family"
 import * as Group from "@thaw/models/Group"
 import * as ModelProto from "@thaw/onnx/ModelProto"
 import * as Safetensors from "@thaw/onnx/Safetensors"
@@ -145,5 +152,67 @@ describe.each(Checkpoints.families)("an exported %s", (family) => {
     const given = (await extract(texts, { pooling: "mean" })) as JsTensor
     close(Tensor.float32(given.dims, Float32Array.from(given.data, Number)), await pooled(checkpoint))
     await extract.dispose()
+  })
+})
+
+describe.each(Checkpoints.families)("heads of an exported %s for several labels and for numbers", (family) => {
+  const labels = ["calm", "joy", "love"]
+  const heads: Checkpoint.Checkpoint["heads"] = {
+    moods: { kind: "multiLabel", pooling: "cls", threshold: 0.3, labels },
+    stars: { kind: "regression", pooling: "cls", center: 30, scale: 12, labels: [] },
+  }
+  const checkpoint = Checkpoints.make(family, { heads, config: { max_position_embeddings: 64 } })
+  const folder = Effect.runPromise(Checkpoints.exported(checkpoint)).then(Checkpoints.written)
+  const expected = answers(checkpoint)
+  const configOf = async (task: string) =>
+    JSON.parse(readFileSync(path.join(await folder, "tasks", task, "config.json"), "utf8")) as Record<string, unknown>
+
+  it("say in their config what kind of problem they answer", async () => {
+    const name = (JSON.parse(readFileSync(path.join(await folder, "tasks/moods/config.json"), "utf8")) as { architectures: ReadonlyArray<string> }).architectures[0] // prettier-ignore
+    expect(name).toMatch(/ForSequenceClassification$/)
+    expect(await configOf("moods")).toMatchObject({
+      problem_type: "multi_label_classification",
+      id2label: { 0: "calm", 1: "joy", 2: "love" },
+      label2id: { calm: 0, joy: 1, love: 2 },
+      threshold: 0.3,
+    })
+    expect(await configOf("stars")).toMatchObject({
+      architectures: [name],
+      problem_type: "regression",
+      id2label: { 0: "LABEL_0" },
+      label2id: { LABEL_0: 0 },
+    })
+  })
+
+  it("are loaded by transformers.js, which gives each label its own probability and the number itself", async () => {
+    const classify = await pipeline("text-classification", path.join(await folder, "tasks/moods"), { dtype: "fp32" })
+    const place = path.join(await folder, "tasks/stars")
+    const tokenizer = await AutoTokenizer.from_pretrained(place)
+    const model = await AutoModelForSequenceClassification.from_pretrained(place, { dtype: "fp32" })
+    const { "logits.moods": moods, "logits.stars": stars } = await expected
+    expect(stars!.shape).toEqual([texts.length, 1])
+    for (const [row, text] of texts.entries()) {
+      const given = (await classify(text, { top_k: null } as object)) as ReadonlyArray<{ label: string; score: number }>
+      expect(given.map(({ label }) => label).toSorted()).toEqual(labels)
+      const logits = rowOf(moods!, row, 1)[0]!
+      for (const { label, score } of given)
+        expect(score).toBeCloseTo(1 / (1 + Math.exp(-logits[labels.indexOf(label)]!)), 5)
+      const { logits: number } = (await model(tokenizer(text))) as { readonly logits: JsTensor }
+      expect(number.dims).toEqual([1, 1])
+      expect(Number(number.data[0])).toBeCloseTo(Tensor.numbers(stars!)[row]!, 3)
+    }
+    await classify.dispose()
+    await model.dispose()
+  })
+
+  it("have weights that give the number itself in the family's own class, which knows of no measure", async () => {
+    const file = await Effect.runPromise(Safetensors.decode(readFileSync(path.join(await folder, "tasks/stars/model.safetensors")))) // prettier-ignore
+    const plain = { kind: "regression", pooling: "cls", labels: [] } as const
+    const own = Checkpoint.parameters({ ...checkpoint, heads: { stars: plain } }).map(({ name, group }) => {
+      const local = Group.taskOf(group) === undefined ? name : name.slice(group.length + 1)
+      return [name, file.tensors[Family.broughtName(checkpoint.config.family, local) ?? local]!] as const
+    })
+    const weights = Artifact.bytes(Safetensors.encode(Object.fromEntries(own)))
+    close((await answers({ ...checkpoint, heads: { stars: plain }, weights }))["logits.stars"], (await expected)["logits.stars"]!) // prettier-ignore
   })
 })

@@ -41,14 +41,19 @@ describe.each(Checkpoints.families)("an exported %s", (family) => {
   it("answers every task as its checkpoint does, as a whole and task by task", async () => {
     const labels = ["B-animal", "I-animal", "O", "B-tool", "I-tool"]
     const checkpoint = Checkpoints.make(family, {
-      heads: { ...Checkpoints.heads, entities: { ...Head.tokenClassification(), labels } },
+      heads: {
+        ...Checkpoints.heads,
+        entities: { ...Head.tokenClassification(), labels },
+        moods: { kind: "multiLabel", pooling: "cls", threshold: 0.3, labels: ["calm", "joy", "love"] },
+        stars: { kind: "regression", pooling: "cls", center: 1, scale: 0.25, labels: [] },
+      },
     })
     const folder = await Effect.runPromise(Checkpoints.exported(checkpoint)).then(Checkpoints.written)
     const wanted = await predict(await saved(checkpoint), texts)
     const found = wanted.flatMap(({ tasks }) => (tasks["entities"] as { entities: ReadonlyArray<unknown> }).entities)
     expect(found.length).toBeGreaterThan(0)
     same(await predict(folder, texts), wanted)
-    for (const task of ["topic", "entities"]) {
+    for (const task of ["topic", "entities", "moods", "stars"]) {
       const own = wanted.map((answer) => ({ ...answer, tasks: { [task]: answer.tasks[task]! } }))
       same(await predict(path.join(folder, "tasks", task), texts), own)
     }
@@ -146,7 +151,10 @@ describe("an exported folder that was tampered with", () => {
       ": expected a folder that answers a task, got an encoder without a head.",
     ],
     [config((json) => (json["id2label"] = { 0: "a", 7: "b" })), `, id2label: expected the ids 0 to 1, got "0", "7".`],
-    [config((json) => (json["problem_type"] = "regression")), `, problem_type: expected single_label_classification, got "regression".`], // prettier-ignore
+    [config((json) => (json["problem_type"] = "ranking")), `, problem_type: expected single_label_classification, multi_label_classification or regression, got "ranking".`], // prettier-ignore
+    [config((json) => (json["problem_type"] = "regression")), ", id2label: expected one entry, for the number, got 3."],
+    [config((json) => Object.assign(json, { problem_type: "regression", id2label: { 0: "LABEL_0" } })), ", logits: expected scores of one number, [batch, 1], got [batch, 3]."], // prettier-ignore
+    [config((json) => (json["threshold"] = 2)), `, threshold: expected `],
     [config((json) => (json["architectures"] = ["BertForMaskedLM"])), `, architectures: expected a class for sequence or token classification, got "BertForMaskedLM".`], // prettier-ignore
     [config((json) => (json["architectures"] = ["BertForTokenClassification"])), ", logits: expected scores of 3 labels, [batch, tokens, 3], got [batch, 3]."], // prettier-ignore
   ])("a task's config.json: says so in one sentence (%#)", async (change, sentence) => {

@@ -2,12 +2,10 @@
 import { existsSync, readdirSync, statSync } from "node:fs"
 import * as path from "node:path"
 import * as Problem from "@thaw/core/Problem"
-import type * as Predict from "@thaw/steps/Predict"
 import { Effect, Layer } from "effect"
 import { ArgumentsInvalid } from "../Errors.ts"
 import * as Ansi from "../render/Ansi.ts"
-import * as Figures from "../render/Figures.ts"
-import * as Table from "../render/Table.ts"
+import * as AnswersText from "../render/AnswersText.ts"
 import * as Services from "../Services.ts"
 
 export interface Given {
@@ -25,7 +23,7 @@ export const handle = Effect.fnUntraced(function* ({ folder, text, json }: Given
   const palette = Ansi.paletteOf(process.stdout)
   const lines = json
     ? answers.map((answer) => JSON.stringify(answer))
-    : answers.flatMap((answer) => ["", ...answerLines(answer, palette)])
+    : answers.flatMap((answer) => ["", ...AnswersText.lines(answer, palette)])
   process.stdout.write(`${lines.join("\n")}\n`)
 })
 
@@ -53,49 +51,3 @@ const check = (folder: string): Effect.Effect<void, ArgumentsInvalid> => {
 const savedBy = "thaw run says where it saved one."
 
 const siblings = (folder: string): ReadonlyArray<string> => (existsSync(folder) ? readdirSync(folder) : [])
-
-/** Labels told beside those that are answered. */
-const mostLabels = 5
-
-/** What is answered, and what beside it is less likely. */
-const cells = (given: Predict.Answer, palette: Ansi.Palette): readonly [string, string] => {
-  switch (given._tag) {
-    case "classification":
-      return ranked([given.label], given.probabilities, palette)
-    case "multiLabel":
-      return ranked(given.labels, given.probabilities, palette)
-    case "regression":
-      return [palette.good(Figures.score(given.score)), ""]
-    case "tokenClassification": {
-      const found = given.entities.map(
-        ({ type, text }) => `${palette.good(Ansi.tame(text))} ${palette.dim(Ansi.tame(type))}`,
-      )
-      return [found.length === 0 ? palette.dim("nothing found") : found.join("  "), ""]
-    }
-  }
-}
-
-const ranked = (
-  answered: ReadonlyArray<string>,
-  probabilities: Readonly<Record<string, number>>,
-  palette: Ansi.Palette,
-): readonly [string, string] => {
-  const shown = (label: string) => `${Ansi.tame(label)} ${Figures.score(probabilities[label] ?? Number.NaN)}`
-  const others = Object.keys(probabilities)
-    .filter((label) => !answered.includes(label))
-    .sort((a, b) => probabilities[b]! - probabilities[a]!)
-    .slice(0, mostLabels)
-  return [
-    answered.length === 0 ? palette.dim("none") : palette.good(answered.map(shown).join("  ")),
-    palette.dim(others.map(shown).join("  ")),
-  ]
-}
-
-const answerLines = (answer: Predict.Answered, palette: Ansi.Palette): ReadonlyArray<string> => [
-  palette.bold(Ansi.tame(answer.text)),
-  ...Table.lines(
-    [{ title: "" }, { title: "" }, { title: "" }],
-    Object.entries(answer.tasks).map(([task, given]) => [Ansi.tame(task), ...cells(given, palette)]),
-    palette,
-  ).map((line) => `  ${line}`),
-]

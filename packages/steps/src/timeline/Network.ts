@@ -33,7 +33,7 @@ export const parameters = (
     return [group, Estimate.known(count, isBound ? "atMost" : "exact")] as const
   })
   const ofHeads = Object.entries(heads).map(([task, { head, labels }]) => {
-    const count = elements(Head.network(head, task, labels ?? Head.fewestLabels(head), config).parameters)
+    const count = elements(Head.network(head, task, labels ?? Head.traits[head.kind].fewestLabels, config).parameters)
     return [Group.head(task), Estimate.known(count, labels === undefined ? "atLeast" : "exact")] as const
   })
   return new Map([...ofEncoder, ...ofHeads])

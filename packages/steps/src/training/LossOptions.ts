@@ -82,8 +82,10 @@ export const classWeightsOf = (
 
 const classesOf =
   (task: string) =>
-  ({ classes, tags, classSets = {} }: Batch.EncodedExample): ReadonlyArray<number> =>
-    tags[task] ?? classSets[task] ?? [classes[task]!]
+  ({ classes, tags, classSets = {} }: Batch.EncodedExample): ReadonlyArray<number> => {
+    const several = [tags, classSets].find((each) => Object.hasOwn(each, task))
+    return several === undefined ? [classes[task]!] : several[task]!
+  }
 
 /** 1 where all have the label or none: there is nothing to weigh against. */
 const positiveWeight = (by: ClassWeights.ClassWeights, have: number, lack: number): number => {
