@@ -70,6 +70,27 @@ describe("the head of a folder of transformers'", () => {
     )
   })
 
+  it("may be for several labels an example, with upstream's threshold unless the folder is ours", async () => {
+    const several = { problem_type: "multi_label_classification" }
+    const kind = { kind: "multiLabel", pooling: "cls", threshold: 0.5, labels }
+    expect((await load(several)).heads).toEqual({ mood: kind })
+    expect((await load({ ...several, threshold: 0.3 })).heads).toEqual({ mood: { ...kind, threshold: 0.3 } })
+  })
+
+  it("may be for a number, which a config with one label is for unless it says otherwise", async () => {
+    const one = Folder.safetensors({
+      ...Folder.tensors(),
+      ...head,
+      "classifier.weight": Folder.float32("classifier.weight", [1, hidden]),
+      "classifier.bias": Folder.float32("classifier.bias", [1]),
+    })
+    const checkpoint = await load({ id2label: { "0": "LABEL_0" } }, { "model.safetensors": one })
+    expect(checkpoint.heads).toEqual({ mood: { kind: "regression", pooling: "cls", labels: [] } })
+    expect(await numbersOf(checkpoint, "head.mood.classifier.weight")).toEqual(
+      Folder.numbers("classifier.weight", hidden),
+    )
+  })
+
   it("is left behind when no task is named", async () => {
     const checkpoint = await load({}, {}, {})
     expect([checkpoint.heads, checkpoint.training]).toEqual([{}, { updates: {}, history: [] }])
@@ -95,7 +116,10 @@ describe("a folder's head is refused in one sentence", () => {
     )
     expect(await refusal({ architectures: null })).toMatch(/, got none\. Leave out task/)
     expect(await refusal({ problem_type: "something_else" })).toBe(
-      './encoder, config.json, problem_type: expected "single_label_classification", got "something_else".',
+      './encoder, config.json, problem_type: expected one of "single_label_classification", "multi_label_classification", "regression", got "something_else".',
+    )
+    expect(await refusal({ problem_type: "regression" })).toBe(
+      "./encoder, config.json, id2label: expected one entry, for a number, got 3.",
     )
   })
 

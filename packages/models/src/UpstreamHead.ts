@@ -18,6 +18,8 @@ const Config = Schema.Struct({
   num_labels: Schema.optionalKey(ConfigJson.Count),
   problem_type: Schema.optionalKey(Schema.NullOr(Schema.String)),
   classifier_pooling: Schema.optionalKey(Schema.Literals(["cls", "mean"])),
+  /** Ours: from where on a label of several is answered. */
+  threshold: Schema.optionalKey(Schema.Number.check(Schema.isGreaterThan(0), Schema.isLessThan(1))),
 })
 
 /** What upstream's config says where it says nothing: two labels, called by their ids. */
@@ -53,14 +55,26 @@ export const of = Effect.fnUntraced(function* (
   const twice = labels.find((label, id) => labels.indexOf(label) !== id)
   if (twice !== undefined) return yield* invalid("id2label", "labels that differ", `${JSON.stringify(twice)} twice`)
   if (isFor("Token")) return { ...Head.tokenClassification(), labels }
-  const asked = config.problem_type ?? (labels.length === 1 ? "regression" : oneLabel)
-  if (asked !== oneLabel) return yield* invalid("problem_type", JSON.stringify(oneLabel), JSON.stringify(asked))
   // The only family whose config says what the head reads.
-  const pooling = family.modelType === "modernbert" ? config.classifier_pooling : undefined
-  return { ...Head.classification(pooling === undefined ? {} : { pooling }), labels }
+  const own = family.modelType === "modernbert" ? config.classifier_pooling : undefined
+  const pooling = own === undefined ? {} : { pooling: own }
+  // What transformers takes a config for that does not say, as it computes the loss.
+  switch (config.problem_type ?? (labels.length === 1 ? "regression" : "single_label_classification")) {
+    case "single_label_classification":
+      return { ...Head.classification(pooling), labels }
+    case "multi_label_classification": {
+      const threshold = config.threshold === undefined ? {} : { threshold: config.threshold }
+      return { ...Head.multiLabel({ ...pooling, ...threshold }), labels }
+    }
+    case "regression":
+      if (labels.length === 1) return { ...Head.regression(pooling), labels: [] }
+      return yield* invalid("id2label", "one entry, for a number", `${labels.length}`)
+    default: {
+      const known = ["single_label_classification", "multi_label_classification", "regression"]
+      return yield* invalid("problem_type", `one of ${Problem.list(known)}`, JSON.stringify(config.problem_type))
+    }
+  }
 })
-
-const oneLabel = "single_label_classification"
 
 /** A parameter of a task's head, and its name in transformers' class for it. */
 export interface Named {

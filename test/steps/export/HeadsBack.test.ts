@@ -20,6 +20,8 @@ const load = (folder: string, task: string) =>
 describe.each(Checkpoints.families)("tasks/<task> of an exported %s", (family) => {
   const heads = {
     ...Checkpoints.heads,
+    several: { ...Head.multiLabel({ threshold: 0.4 }), labels: ["cat", "dog"] },
+    number: { ...Head.regression(), labels: [] },
     // The head of ModernBERT alone can read the mean in transformers' own class.
     ...(family === "modernbert"
       ? { mean: { ...Head.classification({ pooling: "mean" }), labels: ["10", "cat", "9"] } }
