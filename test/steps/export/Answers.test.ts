@@ -192,7 +192,7 @@ describe.each(Checkpoints.families)("heads of an exported %s for several labels 
     const { "logits.moods": moods, "logits.stars": stars } = await expected
     expect(stars!.shape).toEqual([texts.length, 1])
     for (const [row, text] of texts.entries()) {
-      const given = (await classify(text, { top_k: null } as object)) as ReadonlyArray<{ label: string; score: number }>
+      const given = await classify(text, { top_k: null })
       expect(given.map(({ label }) => label).toSorted()).toEqual(labels)
       const logits = rowOf(moods!, row, 1)[0]!
       for (const { label, score } of given)
