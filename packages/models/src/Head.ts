@@ -14,7 +14,9 @@ import type { HeadNetwork } from "./heads/HeadNetwork.ts"
 import * as MaskedTokens from "./heads/MaskedTokens.ts"
 import * as MultiLabel from "./heads/MultiLabel.ts"
 import * as Regression from "./heads/Regression.ts"
+import * as SentenceEmbedding from "./heads/SentenceEmbedding.ts"
 import * as TokenClassification from "./heads/TokenClassification.ts"
+import * as PairLoss from "./PairLoss.ts"
 import type * as Pooling from "./Pooling.ts"
 
 /** As authors write it and pipelines keep it. */
@@ -24,6 +26,7 @@ export const Head = Schema.Union([
   MultiLabel.MultiLabel,
   Regression.Regression,
   MaskedTokens.MaskedTokens,
+  SentenceEmbedding.SentenceEmbedding,
 ])
 export type Head = typeof Head.Type
 
@@ -33,6 +36,7 @@ export const Kind = Schema.Literals([
   "multiLabel",
   "regression",
   "maskedTokens",
+  "sentenceEmbedding",
 ])
 export type Kind = Head["kind"]
 
@@ -79,12 +83,24 @@ export const maskedTokens = (options: { readonly rate?: number; readonly unit?: 
   unit: options.unit ?? "word",
 })
 
+/**
+ * Vectors of whole texts (Reimers & Gurevych 2019, arXiv 1908.10084), learnt from pairs of them: `loss` says how, see
+ * `PairLoss`, and what examples have to say. `Head.sentenceEmbedding({ loss: PairLoss.multipleNegativesRanking() })`.
+ *
+ * The two texts are encoded each for itself. A vector is the mean of its text's token vectors unless `pooling` says `cls`;
+ * the head adds no weights to it, so it learns nothing over a frozen encoder. Exported, it is `encoder/`.
+ */
+export const sentenceEmbedding = (options: {
+  readonly loss: PairLoss.PairLoss
+  readonly pooling?: "cls" | "mean"
+}): Head => ({ kind: "sentenceEmbedding", pooling: options.pooling ?? "mean", loss: options.loss })
+
 /** What tells kinds apart for whoever feeds them and reads their answers. */
 export interface Traits {
-  /** Role of the column that a task's answers are in, see `Dataset`; undefined: a text is its own answer. */
+  /** Role of the column that a task's answers are in, see `Dataset`; undefined: what a text is asked has no answer there. */
   readonly role: "label" | "tags" | "labels" | "score" | undefined
   /** What has an answer of its own. */
-  readonly unit: "example" | "token"
+  readonly unit: "example" | "token" | "pair"
   /** With fewer labels there is nothing to learn; 0: the kind has none. */
   readonly fewestLabels: 0 | 1 | 2
 }
@@ -95,9 +111,11 @@ export const traits = {
   multiLabel: { role: "labels", unit: "example", fewestLabels: 1 },
   regression: { role: "score", unit: "example", fewestLabels: 0 },
   maskedTokens: { role: undefined, unit: "token", fewestLabels: 0 },
+  // Two texts have one, and its role is their loss's business.
+  sentenceEmbedding: { role: undefined, unit: "pair", fewestLabels: 0 },
 } as const satisfies { readonly [K in Kind]: Traits }
 
-/** Whether a task's answers are what its examples carry. */
+/** Whether any text can be asked for the task's answer: one that examples carry. */
 export const isLabelled = ({ kind }: Pick<Head, "kind">): boolean => traits[kind].role !== undefined
 
 /** What of the encoder's vectors the head takes. */
@@ -105,6 +123,9 @@ export const reads = (head: Head): Pooling.Reading => ("pooling" in head ? head.
 
 /** With the labels of its task, in the order of their classes. */
 export type Labelled = Head & { readonly labels: ReadonlyArray<string> }
+
+/** Whether the head has weights of its own to train. */
+export const hasWeights = ({ kind }: Pick<Head, "kind">): boolean => kind !== "sentenceEmbedding"
 
 /** How many numbers a head that answers texts gives for each of them, or for each token. */
 export const outputs = ({ kind, labels }: Labelled): number => (kind === "regression" ? 1 : labels.length)
@@ -129,6 +150,9 @@ export const guessing = (
       return 1
     case "maskedTokens":
       return Math.log(vocab)
+    // It follows from the loss, the batch and the pairs: none is taken for all.
+    case "sentenceEmbedding":
+      return 1
   }
 }
 
@@ -145,6 +169,8 @@ export const network = (head: Head, task: string, labels: number, config: Encode
       return Regression.network(head, task, config)
     case "maskedTokens":
       return MaskedTokens.network(head, task, config)
+    case "sentenceEmbedding":
+      return SentenceEmbedding.network(head)
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * All heads over one pass of the encoder: `logits.<task>`, [batch, classes] or [batch, tokens, classes]; of a number
- * [batch, 1]. Heads for hidden tokens are left out: they answer questions of another form, see `MaskedScores`.
+ * [batch, 1]; of sentence embeddings `vectors.<task>`, [batch, hidden]. Heads for hidden tokens are left out: they answer
+ * questions of another form, see `MaskedScores`.
  *
  * Weights are a part that is passed in: `Parameter.inputs()` for evaluation, where they change from call to call, or
  * `Parameter.initializers(tensors)` for a file that stands alone. The two forms differ in the last bits, so what is
@@ -76,7 +77,7 @@ export const cut = (
 ): Cut => {
   const network = EncoderConfig.network(config)
   const top = Group.ofEncoder(config.dimensions.blocks).slice(bottom.length)
-  const kinds = answering(heads).map((task) => Head.networkOf(heads[task]!, task, config).reads)
+  const kinds = scoring(heads).map((task) => Head.networkOf(heads[task]!, task, config).reads)
   const form = top.length > 0 ? (["tokens"] as const) : Boundary.formFor(kinds)
   const inputs = Inputs.make()
   const crossing = Network.forward(network, bottom, weights, inputs)
@@ -112,6 +113,16 @@ export const answering = (heads: Heads): ReadonlyArray<string> =>
     .filter((task) => Head.isLabelled(heads[task]!))
     .sort()
 
+/** Tasks whose heads read a text as it is, sorted: those that answer it, and those that give its vector. */
+export const scoring = (heads: Heads): ReadonlyArray<string> =>
+  Object.keys(heads)
+    .filter((task) => heads[task]!.kind !== "maskedTokens")
+    .sort()
+
+/** Name of the output with what a head gives. */
+export const outputOf = (task: string, { kind }: Pick<Head.Head, "kind">): string =>
+  kind === "sentenceEmbedding" ? `vectors.${task}` : `logits.${task}`
+
 /** What every head says of what it reads, and all heads' parameters. */
 const answers = (
   config: EncoderConfig.EncoderConfig,
@@ -122,11 +133,11 @@ const answers = (
 ) => {
   const parameters: Array<Parameter> = []
   const outputs: Record<string, Value> = {}
-  for (const task of answering(heads)) {
+  for (const task of scoring(heads)) {
     const head = Head.networkOf(heads[task]!, task, config)
     const logits = head.logits(weights, read(head.reads))
     parameters.push(...head.parameters)
-    outputs[`logits.${task}`] =
+    outputs[outputOf(task, heads[task]!)] =
       head.units.length === 1
         ? logits
         : Op.Reshape(logits, [Extent.of(attentionMask, 0), Extent.of(attentionMask, 1), Head.outputs(heads[task]!)])

@@ -31,6 +31,7 @@ import * as Boundary from "./Boundary.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
 import { TrainingInvalid } from "./Errors.ts"
 import * as Group from "./Group.ts"
+import * as Head from "./Head.ts"
 import type { HeadNetwork } from "./heads/HeadNetwork.ts"
 import * as Dropout from "./Dropout.ts"
 import * as Inputs from "./Inputs.ts"
@@ -258,7 +259,9 @@ const boundaryOf = (
 ): Boundary.Boundary | undefined => {
   const group = below.at(-1)
   if (group === undefined) return undefined
-  const training = Object.keys(phase.heads).filter((task) => phase.trainable.includes(Group.head(task)))
+  const training = Object.keys(phase.heads).filter(
+    (task) => phase.trainable.includes(Group.head(task)) && Head.hasWeights(phase.heads[task]!),
+  )
   const readings = training.map((task) => Objective.headOf(phase, task).reads)
   return { group, form: above.length > 0 ? ["tokens"] : Boundary.formFor(readings) }
 }
