@@ -12,6 +12,7 @@ export interface Columns {
   readonly id: Cells
   readonly text: Cells
   readonly pair?: Cells
+  readonly negative?: Cells
   /** By task. */
   readonly labels: Readonly<Record<string, Cells>>
   /** By task; NaN where a row has none. */

@@ -7,6 +7,7 @@
  * text     Utf8                      role "text"   } one of the two
  * tokens   List<Utf8>                role "tokens" }
  * pair     Utf8                      role "pair": the second text, beside `text` or nowhere
+ * negative Utf8                      role "negative": a third one, unlike the first, beside `pair` or nowhere
  * <task>   Dictionary<Utf8, Int32>   role "label", null where the example has no label for the task
  * <task>   List<Utf8>                role "tags", one per token, null where the example has none
  * <task>   List<Utf8>                role "labels", any number of them, null where nobody said
@@ -34,7 +35,18 @@ import * as ExampleRows from "./internal/ExampleRows.ts"
 import * as RecordBatchFile from "./RecordBatchFile.ts"
 import * as Problem from "./Problem.ts"
 
-export type Role = "id" | "origin" | "text" | "pair" | "tokens" | "label" | "tags" | "labels" | "score" | "kept"
+export type Role =
+  | "id"
+  | "origin"
+  | "text"
+  | "pair"
+  | "negative"
+  | "tokens"
+  | "label"
+  | "tags"
+  | "labels"
+  | "score"
+  | "kept"
 
 declare const Part: unique symbol
 
@@ -61,6 +73,8 @@ export interface Example {
   readonly text?: string
   /** The second text of a pair. */
   readonly pair?: string
+  /** A third text that belongs less with the first than the second does. */
+  readonly negative?: string
   readonly tokens?: ReadonlyArray<string>
   /** Label by task; a task without a label for this example is absent. */
   readonly labels: Readonly<Record<string, string>>
@@ -114,14 +128,14 @@ export const collector = (tasks: Tasks): Collector => {
   const ids = new Fingerprints()
   return {
     add: (row) => {
-      form ??= row.tokens !== undefined ? "tokens" : row.pair !== undefined ? "text and pair" : "text"
+      form ??= ExampleColumns.formOf(row)
       columns ??= ExampleColumns.collector(form, tasks)
       checkRow(row, form)
       if (ids.add(row.id, ids.size) !== -1) refuse(row, "an id of its own", "one that an earlier example has")
       columns.add(row)
     },
     addColumns: (rows, start, end, taken) => {
-      const found = rows.pair === undefined ? "text" : "text and pair"
+      const found = ExampleColumns.formOf(rows)
       form ??= found
       if (found !== form) refuseForm({ id: textAt(rows.id, start) }, form, found)
       const into = (columns ??= ExampleColumns.collector(form, tasks))
@@ -187,11 +201,12 @@ const checkRow = (row: Example, form: ExampleColumns.Form): void => {
   }
 }
 
-const formOf = ({ text, pair, tokens }: Example): string => {
-  if (text !== undefined && pair === undefined && tokens === undefined) return "text"
-  const parts = { text, pair, tokens }
-  const given = (["text", "pair", "tokens"] as const).filter((name) => parts[name] !== undefined)
-  return given.join(" and ") || "neither"
+const formOf = ({ text, pair, negative, tokens }: Example): string => {
+  if (text !== undefined && pair === undefined && negative === undefined && tokens === undefined) return "text"
+  const parts = { text, pair, negative, tokens }
+  const given = (["text", "pair", "negative", "tokens"] as const).filter((name) => parts[name] !== undefined)
+  const [last = "neither"] = given.slice(-1)
+  return given.length > 1 ? `${given.slice(0, -1).join(", ")} and ${last}` : last
 }
 
 const columnsOf = ({ schema }: Pick<Dataset, "schema">, role: Role): ReadonlyArray<string> =>
@@ -212,6 +227,10 @@ export const tasksOf = (dataset: Pick<Dataset, "schema">): Tasks => {
     ...(kept.length > 0 && { kept }),
   }
 }
+
+/** Whether the examples have this part besides their first text. */
+export const has = (dataset: Pick<Dataset, "schema">, part: "pair" | "negative"): boolean =>
+  columnsOf(dataset, part).length > 0
 
 /** What the column of a task holds; undefined where there is none. */
 export const roleOf = ({ schema }: Pick<Dataset, "schema">, task: string): Role | undefined =>

@@ -113,11 +113,12 @@ const newDimensions = (shape: Shape, vocab: number): Effect.Effect<Dimensions, E
     initializerRange: shape.initializerRange ?? 0.02,
   })
 
-/** What a vocabulary is trained on: both texts of a pair. */
+/** What a vocabulary is trained on: all texts of a pair. */
 function* textsOf(corpus: Dataset.Dataset): Generator<string, void, void> {
   for (const row of Dataset.rowsOf(corpus)) {
     yield Dataset.textOf(row)
     if (row.pair !== undefined) yield row.pair
+    if (row.negative !== undefined) yield row.negative
   }
 }
 

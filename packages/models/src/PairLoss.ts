@@ -91,6 +91,9 @@ export const traits = {
   triplet: { role: undefined, negative: "needed" },
 } as const satisfies { readonly [T in PairLoss["_tag"]]: Traits }
 
+/** Texts of an example that the loss takes at most. */
+export const textsOf = ({ _tag }: PairLoss): number => (traits[_tag].negative === "ignored" ? 2 : 3)
+
 /**
  * The loss, a scalar.
  *

@@ -242,7 +242,7 @@ const answersOf = Effect.fnUntraced(function* (
   for (const corpus of corpora) {
     const { tasks, examples, masks } = corpus
     const answered = tasks.filter((task) => !Object.hasOwn(masks, task))
-    const logits = yield* Inference.logits(answering, examples, answered)
+    const logits = yield* Inference.logits(answering, examples.flatMap(Batch.rowsOf), answered)
     for (const task of tasks) {
       const count = examples.filter((each) => Batch.isDrawable(corpus, each, task)).length
       yield* Evaluation.requireExamples(count, task, where)

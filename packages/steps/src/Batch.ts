@@ -12,7 +12,12 @@
  *                                             float32 [batch]          regression, in the measure of the head
  *                                             int32 [masked]           hidden tokens, with their places.<task> among
  *                                                                      the tokens of the batch, padding included
+ *                                             int32 or float32 [pairs] sentence embeddings, with anchors.<task>,
+ *                                                                      others.<task>, …: rows of the texts of each pair
  * ```
+ *
+ * Where texts are read each for itself, as sentence embeddings are, every text of an example is a row of the batch. Such
+ * tasks have a corpus of their own beside that of other tasks with the same dataset.
  */
 import * as Dataset from "@thaw/core/Dataset"
 import { InvalidData, PipelineInvalid } from "@thaw/core/Errors"
@@ -25,6 +30,7 @@ import { Effect } from "effect"
 import * as EncodedCorpus from "./EncodedCorpus.ts"
 import * as Labels from "./heads/Labels.ts"
 import * as Masking from "./Masking.ts"
+import * as PairCorpus from "./PairCorpus.ts"
 
 /** One example, encoded once. */
 export interface EncodedExample {
@@ -37,8 +43,10 @@ export interface EncodedExample {
   readonly tags: Readonly<Record<string, ReadonlyArray<number>>>
   /** Classes that apply, for tasks with several labels an example; a task without a label set is absent. */
   readonly classSets?: Readonly<Record<string, ReadonlyArray<number>>>
-  /** Number per regression task; a task without one is absent. */
+  /** Number per task that has numbers; a task without one is absent. */
   readonly scores?: Readonly<Record<string, number>>
+  /** Further texts, each a row of the batch after this one; examples of one text have none. They say nothing themselves. */
+  readonly beside?: ReadonlyArray<EncodedExample>
   /** What is hidden, by the task that asks for it; examples as they are have none. */
   readonly masked?: Readonly<Record<string, Masking.Masked>>
 }
@@ -70,9 +78,20 @@ export const isLabelled = (example: EncodedExample, task: string): boolean =>
 export const isDrawable = ({ masks }: Pick<Corpus, "masks">, example: EncodedExample, task: string): boolean =>
   Object.hasOwn(masks, task) ? example.encoding.words.some((word) => word >= 0) : isLabelled(example, task)
 
-/** Tokens of an example. */
+/** Tokens of an example, of its first text where it has several. */
 export const lengthOf = (example: EncodedExample): number =>
   example instanceof EncodedCorpus.Held ? example.tokens : example.encoding.ids.length
+
+/** The rows that an example takes of a batch, one for each text. */
+export const rowsOf = (example: EncodedExample): ReadonlyArray<EncodedExample> =>
+  example.beside === undefined || example.beside.length === 0 ? [example] : [example, ...example.beside]
+
+/** Tokens of its longest text. */
+export const longestOf = (example: EncodedExample): number =>
+  (example.beside ?? []).reduce((longest, each) => Math.max(longest, lengthOf(each)), lengthOf(example))
+
+/** Tokens that an example takes of a batch in which it is the longest, padding of its own texts included. */
+export const tokensOf = (example: EncodedExample): number => rowsOf(example).length * longestOf(example)
 
 /** Places of the examples, those with few tokens first, equals in their order. */
 export const byLength = (examples: ReadonlyArray<EncodedExample>): ReadonlyArray<number> => {
@@ -81,7 +100,8 @@ export const byLength = (examples: ReadonlyArray<EncodedExample>): ReadonlyArray
 }
 
 /**
- * Encodes every dataset once. Tasks that were given one and the same dataset are joint.
+ * Encodes every dataset once, and once more where some of its tasks read texts each for itself. Tasks that were given one
+ * and the same dataset, and read it alike, are joint.
  *
  * Fails on a task without a head or whose dataset has nothing to say about it or something that its head does not
  * answer, and on a label that its head does not know.
@@ -97,7 +117,11 @@ export const encode = Effect.fnUntraced(function* (
   for (const task of Object.keys(datasets)) yield* requireHead(task, heads, where)
   const corpora: Array<Corpus> = []
   for (const dataset of new Set(Object.values(datasets))) {
-    const tasks = Object.keys(datasets).filter((task) => datasets[task] === dataset)
+    const all = Object.keys(datasets).filter((task) => datasets[task] === dataset)
+    const apart = all.filter((task) => heads[task]!.kind === "sentenceEmbedding")
+    if (apart.length > 0) corpora.push(yield* PairCorpus.encode(dataset, apart, heads, encoding, where))
+    const tasks = all.filter((task) => !apart.includes(task))
+    if (tasks.length === 0) continue
     const masks: Record<string, Masking.Mask> = {}
     for (const task of tasks) {
       const head = heads[task]!
@@ -184,7 +208,7 @@ export const classOf = (
   return index === undefined ? Effect.fail(unknownLabel(label, known, where)) : Effect.succeed(index)
 }
 
-const unknownLabel = (label: string, known: ReadonlyMap<string, number>, where: string): InvalidData =>
+export const unknownLabel = (label: string, known: ReadonlyMap<string, number>, where: string): InvalidData =>
   new InvalidData({
     where,
     expected: `a label that occurs in training: ${Problem.list(known.keys())}`,
@@ -238,7 +262,11 @@ export interface Batch {
   readonly tasks: ReadonlyArray<string>
 }
 
-/** Pads examples to the longest of them and gathers the labels of the tasks. */
+/**
+ * Pads examples to the longest of them and gathers the labels of the tasks.
+ *
+ * @param examples rows of the batch: an example with several texts is followed by them, see `rowsOf`
+ */
 export const make = (examples: ReadonlyArray<EncodedExample>, heads: Heads, padId: number): Batch => {
   const tokens = Math.max(...examples.map(({ encoding }) => encoding.ids.length))
   const fill = (padding: number, of: (example: EncodedExample) => ArrayLike<number>) =>

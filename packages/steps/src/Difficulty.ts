@@ -48,7 +48,10 @@ export const loss = Step.make({
       return yield* new InvalidData({
         where: `${label}, task ${task}`,
         expected: "a task whose examples carry labels",
-        got: "one that asks for hidden tokens",
+        got:
+          checkpoint.heads[task]!.kind === "maskedTokens"
+            ? "one that asks for hidden tokens"
+            : "one whose loss is of pairs, and of their batch",
         advice: "",
       })
     }

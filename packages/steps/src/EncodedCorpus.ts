@@ -11,7 +11,8 @@
  * scores   8 bytes an example and task with numbers
  * ```
  *
- * An example is a view of its columns. Two views of one example are the same object.
+ * An example is a view of its columns. Two views of one example are the same object. Further texts of an example lie
+ * beside it, as if they were examples that say nothing.
  */
 import type * as Dataset from "@thaw/core/Dataset"
 import type * as Tokenizer from "@thaw/models/Tokenizer"
@@ -78,6 +79,20 @@ class Classes implements Answers<number> {
   }
   at(at: number): number {
     return this.classes.at(at)
+  }
+}
+
+/** A number each. */
+class Scores implements Answers<number> {
+  private readonly scores = new Column(new Float64Array(0))
+  add(answer: number | undefined): void {
+    this.scores.push(answer ?? Number.NaN)
+  }
+  has(at: number): boolean {
+    return !Number.isNaN(this.scores.at(at))
+  }
+  at(at: number): number {
+    return this.scores.at(at)
   }
 }
 
@@ -192,6 +207,10 @@ class Columns {
     this.nameEnds.push(from + this.names.write(id, from, "utf8"))
   }
 
+  get size(): number {
+    return this.starts.length
+  }
+
   idOf(at: number): string {
     return this.names.toString("utf8", at === 0 ? 0 : this.nameEnds.at(at - 1), this.nameEnds.at(at))
   }
@@ -259,9 +278,11 @@ class HeldEncoding implements Tokenizer.Encoded {
 export class Held implements EncodedExample {
   private readonly columns: Columns
   private readonly at: number
-  constructor(columns: Columns, at: number) {
+  readonly beside: ReadonlyArray<Held>
+  constructor(columns: Columns, at: number, beside: ReadonlyArray<Held>) {
     this.columns = columns
     this.at = at
+    this.beside = beside
   }
   get id(): string {
     return this.columns.idOf(this.at)
@@ -289,9 +310,17 @@ export class Held implements EncodedExample {
   }
 }
 
+const alone: ReadonlyArray<Held> = []
+
 /** Takes examples one by one. */
 export interface Collector {
-  readonly add: (id: string, encoding: Tokenizer.Encoded, labels: Labels) => void
+  /** @param beside further texts of the example */
+  readonly add: (
+    id: string,
+    encoding: Tokenizer.Encoded,
+    labels: Labels,
+    beside?: ReadonlyArray<Tokenizer.Encoded>,
+  ) => void
   readonly examples: ReadonlyArray<EncodedExample>
 }
 
@@ -299,9 +328,12 @@ export const collector = (shape: Shape): Collector => {
   const columns = new Columns(shape)
   const examples: Array<Held> = []
   return {
-    add: (id, encoding, labels) => {
+    add: (id, encoding, labels, beside = []) => {
+      const at = columns.size
       columns.add(id, encoding, labels)
-      examples.push(new Held(columns, examples.length))
+      for (const each of beside) columns.add("", each, nothing)
+      const others = beside.map((_, place) => new Held(columns, at + 1 + place, alone))
+      examples.push(new Held(columns, at, others.length === 0 ? alone : others))
     },
     examples,
   }

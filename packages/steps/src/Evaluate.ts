@@ -5,6 +5,7 @@ import { RunEvents } from "@thaw/core/RunEvent"
 import * as Step from "@thaw/core/Step"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as EncoderDigest from "@thaw/models/EncoderDigest"
+import * as Head from "@thaw/models/Head"
 import { type Device, Sessions } from "@thaw/onnx/Session"
 import { Effect, Schema } from "effect"
 import * as Batch from "./Batch.ts"
@@ -20,7 +21,8 @@ import * as ZeroShot from "./ZeroShot.ts"
 /**
  * `Evaluate.tasks({ trained, test: { topic: topics.test } })`: accuracy, macro-F1 and confusion matrix of every
  * classification task, entity precision, recall and F1 of every token task, average precision and F1 of tasks with
- * several labels, errors and correlations of numbers (see `Scores`), each over the examples that carry its label.
+ * several labels, errors and correlations of numbers, and of sentence embeddings what fits their loss (see `Scores`), each
+ * over the examples that carry its label.
  *
  * Fails when a task has no head or one that never trained, when no example carries its label, on a label that its head
  * was not trained for, and on a text that any phase of the checkpoint trained on; with `overlap: "dropFromTest"` such
@@ -39,7 +41,9 @@ export const tasks = Step.make({
   run: Effect.fnUntraced(function* ({ trained, test: given, overlap: choice }) {
     const { label, scratch } = yield* Step.StepRun
     const events = yield* RunEvents
-    const answered = Object.keys(given).filter((task) => Object.hasOwn(trained.heads, task))
+    const answered = Object.keys(given).filter(
+      (task) => Object.hasOwn(trained.heads, task) && Head.hasWeights(trained.heads[task]!),
+    )
     const untrained = Untrained.refusal(answered, Untrained.trained(trained.training), label)
     if (untrained !== undefined) return yield* untrained
     const { test, overlap } = yield* Unseen.of(trained, given, choice, label)

@@ -3,9 +3,10 @@ import { InvalidData } from "@thaw/core/Errors"
 import type { SessionFailed } from "@thaw/onnx/Errors"
 import { Effect } from "effect"
 import type * as Batch from "./Batch.ts"
-import { isLabelled } from "./Batch.ts"
+import { isLabelled, rowsOf } from "./Batch.ts"
 import * as Outcome from "./heads/Outcome.ts"
 import * as Outcomes from "./heads/Outcomes.ts"
+import * as SentenceEmbedding from "./heads/SentenceEmbedding.ts"
 import * as HiddenTokens from "./HiddenTokens.ts"
 import * as Inference from "./Inference.ts"
 import { heldOutSeed } from "./Masking.ts"
@@ -25,13 +26,24 @@ export const scores = Effect.fnUntraced(function* (
     const tasks = all.filter((task) => !Object.hasOwn(masks, task))
     if (tasks.length === 0) continue
     const labelled = examples.filter((example) => tasks.some((task) => isLabelled(example, task)))
-    const logits = yield* Inference.logits(answering, labelled, tasks)
+    const rows = labelled.map(rowsOf)
+    const logits = yield* Inference.logits(answering, rows.flat(), tasks)
+    let row = 0
+    const texts = rows.map((each) => logits.slice(row, (row += each.length)))
     for (const task of tasks) {
       const answers = labelled.flatMap((example, at) =>
-        isLabelled(example, task) ? [{ example, scores: logits[at]![task]! }] : [],
+        isLabelled(example, task) ? [{ example, vectors: texts[at]!.map((each) => each[task]!) }] : [],
       )
       const head = answering.heads[task]!
-      found.push(Outcomes.of(head).figures(task, head, answers))
+      found.push(
+        head.kind === "sentenceEmbedding"
+          ? SentenceEmbedding.figures(task, head, answers)
+          : Outcomes.of(head).figures(
+              task,
+              head,
+              answers.map(({ example, vectors: [scores] }) => ({ example, scores: scores! })),
+            ),
+      )
     }
   }
   return found.sort((a, b) => (a.task < b.task ? -1 : 1))

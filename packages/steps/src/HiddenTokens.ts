@@ -4,7 +4,6 @@
  * Only two numbers a token leave the graph, see `MaskedScores`.
  */
 import type * as Checkpoint from "@thaw/models/Checkpoint"
-import * as Head from "@thaw/models/Head"
 import * as MaskedScores from "@thaw/models/MaskedScores"
 import * as Parameter from "@thaw/models/Parameter"
 import type { SessionFailed } from "@thaw/onnx/Errors"
@@ -36,7 +35,7 @@ export const open = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Guessing, SessionFailed, Scope.Scope> {
   const sessions: Record<string, Guesses> = {}
   for (const [task, head] of Object.entries(heads)) {
-    if (Head.isLabelled(head)) continue
+    if (head.kind !== "maskedTokens") continue
     const model = MaskedScores.make(config, head, task, Parameter.inputs())
     sessions[task] = {
       session: yield* device.session(model.graph),

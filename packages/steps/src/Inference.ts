@@ -36,7 +36,7 @@ export const open = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Answering, SessionFailed, Scope.Scope> {
   const guessing = yield* HiddenTokens.open(device, checkpoint, padId)
   const below: Below = (_, feeds) => Effect.succeed({ feeds, resident: {} })
-  if (InferenceModel.answering(checkpoint.heads).length === 0) {
+  if (InferenceModel.scoring(checkpoint.heads).length === 0) {
     return { ...guessing, session: undefined, inputs: new Set(), resident: {}, below }
   }
   const { graph, parameters } = InferenceModel.make(checkpoint.config, checkpoint.heads, Parameter.inputs())
@@ -49,17 +49,21 @@ export const open = Effect.fnUntraced(function* (
   }
 })
 
-/** Scores of one example by task: `[classes]`, `[tokens, classes]` of its own tokens for token tasks, `[1]` for numbers. */
+/**
+ * Scores of one example by task: `[classes]`, `[tokens, classes]` of its own tokens for token tasks, `[1]` for numbers; of a
+ * text, for sentence embeddings, its vector `[hidden]`.
+ */
 export type Logits = Readonly<Record<string, Float32Array>>
 
-/** Scores of every example for these tasks, in the order of the examples. */
+/** Scores of every example for these tasks, in the order of the examples, which are rows of batches. */
 export const logits = Effect.fnUntraced(function* (
   answering: Answering,
   examples: ReadonlyArray<Batch.EncodedExample>,
   tasks: ReadonlyArray<string>,
 ): Effect.fn.Return<ReadonlyArray<Logits>, SessionFailed> {
-  const { session, inputs, resident, padId, below } = answering
+  const { session, inputs, resident, heads, padId, below } = answering
   if (session === undefined) return examples.map(() => ({}))
+  const outputOf = (task: string) => InferenceModel.outputOf(task, heads[task]!)
   const order = Batch.byLength(examples)
   const results: Array<Logits> = Array.from({ length: examples.length })
   for (let start = 0; start < order.length; start += examplesAtOnce) {
@@ -72,11 +76,11 @@ export const logits = Effect.fnUntraced(function* (
     const outputs = yield* session.run({
       feeds: Object.fromEntries(Object.entries(taken.feeds).filter(([name]) => inputs.has(name))),
       resident: { ...resident, ...taken.resident },
-      fetch: tasks.map((task) => `logits.${task}`),
+      fetch: tasks.map(outputOf),
     })
     places.forEach((place, row) => {
       const tokens = Batch.lengthOf(examples[place]!)
-      results[place] = Object.fromEntries(tasks.map((task) => [task, rowOf(outputs[`logits.${task}`]!, row, tokens)]))
+      results[place] = Object.fromEntries(tasks.map((task) => [task, rowOf(outputs[outputOf(task)]!, row, tokens)]))
     })
   }
   return results

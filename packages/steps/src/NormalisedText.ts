@@ -18,7 +18,10 @@ export const isEmpty = (text: string): boolean => {
 
 const whole = (text: string): string => text.normalize("NFKC").toLowerCase().replace(/\s+/gu, " ").trim()
 
-/** Of an example's text, or of its tokens joined by spaces; of a pair's both texts, parted by a line end. */
+/**
+ * Of an example's text, or of its tokens joined by spaces; of a pair's both texts, parted by a line end. A pair is the same
+ * whatever its negative is.
+ */
 export const ofExample = (example: Dataset.Example): string => {
   const text = of(Dataset.textOf(example))
   return example.pair === undefined ? text : `${text}\n${of(example.pair)}`

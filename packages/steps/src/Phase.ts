@@ -9,6 +9,7 @@ import * as Step from "@thaw/core/Step"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as EncoderDigest from "@thaw/models/EncoderDigest"
 import * as Group from "@thaw/models/Group"
+import * as Head from "@thaw/models/Head"
 import { Clock, Effect } from "effect"
 import * as Balance from "./Balance.ts"
 import * as Attempt from "./training/Attempt.ts"
@@ -62,7 +63,8 @@ const train = Effect.fnUntraced(function* (given: Stage.Inputs) {
 
   const { last, watches, restore } = yield* Attempt.run(stage)
 
-  const isTrained = (task: string) => (last.counts[Group.head(task)] ?? 0) > 0 || inputs.watch.includes(task)
+  const isTrained = (task: string) =>
+    (last.counts[Group.head(task)] ?? 0) > 0 || !Head.hasWeights(checkpoint.heads[task]!) || inputs.watch.includes(task)
   const closed = yield* Closing.close(
     {
       settings: inputs,

@@ -26,6 +26,7 @@ export const TaskScores = Schema.Struct({
    * multiLabel            meanAveragePrecision, microF1, macroF1, subsetAccuracy
    * regression            r2, pearson, spearman, meanAbsoluteError, meanSquaredError; its loss is in the measure of the head
    * maskedTokens          accuracy, perplexity
+   * sentenceEmbedding     by its loss, see `heads/SentenceEmbedding`
    * ```
    */
   metrics: Schema.Record(Schema.String, Schema.Number),

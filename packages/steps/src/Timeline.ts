@@ -111,7 +111,9 @@ const checkEvaluation = (node: Dag.Node): void => {
   const before = node.needs.find(({ field }) => field === "trained")?.from.forecast
   if (node.step.name !== "Evaluate.tasks" || !Forecast.is(before)) return
   const tasks = fieldsOf(node).flatMap((field) => (field.startsWith("test.") ? [field.slice("test.".length)] : []))
-  const withHeads = tasks.filter((task) => Object.hasOwn(before.heads, task))
+  const withHeads = tasks.filter(
+    (task) => Object.hasOwn(before.heads, task) && Head.hasWeights(before.heads[task]!.head),
+  )
   const refusal = Untrained.refusal(withHeads, before.trained, node.label)
   if (refusal !== undefined) throw refusal
 }

@@ -24,6 +24,7 @@ import * as Batch from "./Batch.ts"
 import * as Environment from "./Environment.ts"
 import * as Freeze from "./Freeze.ts"
 import * as Roles from "./freeze/Roles.ts"
+import * as PairCorpus from "./PairCorpus.ts"
 import * as Phase from "./Phase.ts"
 import type * as Rates from "./Rates.ts"
 import type * as ClassWeights from "./sample/ClassWeights.ts"
@@ -34,8 +35,8 @@ import * as Transfer from "./Transfer.ts"
 
 /**
  * Heads for tasks that the checkpoint has none for. A head's labels are those of its training examples, sorted, `O`
- * first, and none of a number or where it asks for hidden tokens; a number is learned in the measure of its training
- * scores; its weights start random, its pooler from the encoder's where that came with one.
+ * first, and none of a number, where it asks for hidden tokens and of pairs without labels; a number is learned in the
+ * measure of its training scores; its weights start random, its pooler from the encoder's where that came with one.
  */
 export const heads = Step.make({
   name: "Train.heads",
@@ -68,6 +69,10 @@ export const heads = Step.make({
           got: `those of ${Problem.list(Object.keys(train)) || "no task"}`,
           advice: "",
         })
+      }
+      if (head.kind === "sentenceEmbedding") {
+        added[task] = { ...head, labels: yield* PairCorpus.labelsOf(examples, task, head, where) }
+        continue
       }
       if (!Head.isLabelled(head)) {
         added[task] = { ...head, labels: [] }

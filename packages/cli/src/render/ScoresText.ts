@@ -33,6 +33,7 @@ const kinds: Readonly<Record<Scores.TaskScores["head"], string>> = {
   maskedTokens: "hidden tokens",
   multiLabel: "several labels",
   regression: "numbers",
+  sentenceEmbedding: "sentence embeddings",
   tokenClassification: "entities",
 }
 
@@ -68,6 +69,7 @@ const order = [
   "microF1",
   "macroF1",
   "subsetAccuracy",
+  "averagePrecision",
   "entityF1",
   "entityPrecision",
   "entityRecall",
@@ -77,6 +79,9 @@ const order = [
   "spearman",
   "meanAbsoluteError",
   "meanSquaredError",
+  "meanReciprocalRank",
+  "recallAt1",
+  "recallAt10",
   "perplexity",
 ]
 const rank = (metric: string): number =>

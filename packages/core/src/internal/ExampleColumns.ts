@@ -30,7 +30,14 @@ export const own = <A>(record: Readonly<Record<string, A>> | undefined, task: st
   record !== undefined && Object.hasOwn(record, task) ? record[task] : undefined
 
 /** How the examples of one dataset say what they say. */
-export type Form = "text" | "text and pair" | "tokens"
+export type Form = "text" | "text and pair" | "text, pair and negative" | "tokens"
+
+/** The form of examples that have these parts. */
+export const formOf = ({ pair, negative, tokens }: Partial<Record<"pair" | "negative" | "tokens", unknown>>): Form => {
+  if (tokens !== undefined) return "tokens"
+  if (pair === undefined) return "text"
+  return negative === undefined ? "text and pair" : "text, pair and negative"
+}
 
 interface Planned {
   readonly name: string
@@ -54,7 +61,7 @@ const planned = (form: Form, tasks: Tasks, identity = identities()): ReadonlyArr
           ),
         },
       ]),
-  ...(form === "text and pair"
+  ...(form === "text and pair" || form === "text, pair and negative"
     ? [
         {
           name: "pair",
@@ -62,6 +69,18 @@ const planned = (form: Form, tasks: Tasks, identity = identities()): ReadonlyArr
           column: text(
             (row) => row.pair ?? "",
             (rows) => rows.pair!,
+          ),
+        },
+      ]
+      : []),
+  ...(form === "text, pair and negative"
+    ? [
+        {
+          name: "negative",
+          role: "negative",
+          column: text(
+            (row) => row.negative ?? "",
+            (rows) => rows.negative!,
           ),
         },
       ]
@@ -120,12 +139,13 @@ export interface Collector {
 }
 
 /** What counts as text. */
-const textsOf = ({ id, text, pair, kept = {} }: Cells.Columns): ReadonlyArray<Cells.Cells> => [
+const textsOf = ({ id, text, pair, negative, kept = {} }: Cells.Columns): ReadonlyArray<Cells.Cells> => [
   id,
   // The origin's.
   id,
   text,
   ...(pair === undefined ? [] : [pair]),
+  ...(negative === undefined ? [] : [negative]),
   ...Object.values(kept),
 ]
 

@@ -92,6 +92,7 @@ export function* rows(batch: Arrow.RecordBatch, tasks: Tasks): Generator<Example
   const origin = strings(column("origin")!)
   const text = optional("text", strings)
   const pair = optional("pair", strings)
+  const negative = optional("negative", strings)
   const tokens = optional("tokens", lists)
   const labels = byTask(tasks.labels, ofTask(labelled))
   const tags = byTask(tasks.tags, ofTask(lists))
@@ -104,6 +105,7 @@ export function* rows(batch: Arrow.RecordBatch, tasks: Tasks): Generator<Example
       origin: origin(row),
       ...(text && { text: text(row) }),
       ...(pair && { pair: pair(row) }),
+      ...(negative && { negative: negative(row) }),
       ...(tokens && { tokens: tokens(row) ?? [] }),
       labels: labels(row),
       tags: tags(row),

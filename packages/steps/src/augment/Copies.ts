@@ -32,6 +32,7 @@ export const idOf = (id: string, number: number): string => `${id}~${number}`
 export const textsOf = (row: Dataset.Example): ReadonlyArray<string> => [
   Dataset.textOf(row),
   ...(row.pair === undefined ? [] : [row.pair]),
+  ...(row.negative === undefined ? [] : [row.negative]),
 ]
 
 /** Ids that copies have already: those of examples made from others. */
@@ -72,10 +73,12 @@ export function* make(
     )
     applied.push(...outcome.applied)
   }
-  if (from.pair !== undefined) {
-    const second = yield* apply(operation, Sentence.ofText(from.pair, world.locked), world, Seed.derive(own, "pair"))
-    row.pair = Sentence.textOf(second.sentence)
-    applied.push(...second.applied)
+  for (const part of ["pair", "negative"] as const) {
+    const text = from[part]
+    if (text === undefined) continue
+    const outcome = yield* apply(operation, Sentence.ofText(text, world.locked), world, Seed.derive(own, part))
+    row[part] = Sentence.textOf(outcome.sentence)
+    applied.push(...outcome.applied)
   }
   return { row, from, number, applied }
 }

@@ -12,6 +12,7 @@ import * as Sentence from "./Sentence.ts"
 export const Draft = Schema.Struct({
   text: Schema.optionalKey(Schema.String),
   pair: Schema.optionalKey(Schema.String),
+  negative: Schema.optionalKey(Schema.String),
   tokens: Schema.optionalKey(Schema.Array(Schema.String)),
   labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   tags: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(Schema.String))),
@@ -78,6 +79,9 @@ const misfit = (draft: Draft, row: Dataset.Example, { labels, tags }: Tasks): Mi
   const other = wanted === "text" ? "tokens" : "text"
   if (draft[other] !== undefined) return [wanted, other, "The examples of one dataset have one form."]
   if (draft.pair !== undefined && row.pair === undefined) return ["one text, as the example has", "two"]
+  if (draft.negative !== undefined && row.negative === undefined) {
+    return ["no negative, as the example has none", "one"]
+  }
   const unknown = Object.keys(draft.labels ?? {}).find((task) => !labels.includes(task))
   if (unknown !== undefined) {
     return ["labels for tasks of the examples", JSON.stringify(unknown), Problem.suggestion(unknown, labels)]

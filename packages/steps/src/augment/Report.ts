@@ -71,5 +71,5 @@ export const make = (examples: number, kept: ReadonlyArray<Copy>, dropped: Dropp
   }
 }
 
-/** Both texts of a pair, one a line. */
+/** All texts of a pair, one a line. */
 const written = (row: Dataset.Example): string => Copies.textsOf(row).join("\n")

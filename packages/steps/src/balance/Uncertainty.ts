@@ -27,6 +27,7 @@ export const formOf = {
   multiLabel: "classification",
   regression: "regression",
   maskedTokens: "classification",
+  sentenceEmbedding: "classification",
 } as const satisfies Record<Head.Head["kind"], Form>
 
 /** What the loss is multiplied by. */

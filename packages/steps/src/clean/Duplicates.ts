@@ -52,7 +52,7 @@ export const duplicates = Cleaning.make({
     conflicts: Schema.optionalKey(Schema.Literals(["refuse", "drop", "majority"])),
   },
   decide: Effect.fnUntraced(function* ({ by = "normalised", conflicts = "refuse" }, examples, where) {
-    const keyOf = by === "exact" ? exactKey : NormalisedText.key
+    const keyOf = by === "exact" ? exactKey : normalisedKey
     const groups = groupsOf(examples, keyOf)
     if (conflicts === "refuse") yield* requireAgreement(examples, groups, keyOf, where)
     return (row, at) => decide(row, at, groups.get(keyOf(row)), conflicts)
@@ -60,7 +60,14 @@ export const duplicates = Cleaning.make({
 })
 
 const exactKey = (row: Dataset.Example): bigint =>
-  BigInt(`0x${NormalisedText.hash(JSON.stringify([row.text ?? row.tokens, row.pair]))}`)
+  BigInt(`0x${NormalisedText.hash(JSON.stringify([row.text ?? row.tokens, row.pair, row.negative]))}`)
+
+/** A pair stands there once for every negative, and that is no copy. */
+const normalisedKey = (row: Dataset.Example): bigint => {
+  const texts = NormalisedText.ofExample(row)
+  const all = row.negative === undefined ? texts : `${texts}\n${NormalisedText.of(row.negative)}`
+  return BigInt(`0x${NormalisedText.hash(all)}`)
+}
 
 /** Groups of more than one example. */
 const groupsOf = (examples: Dataset.Dataset, keyOf: (row: Dataset.Example) => bigint): ReadonlyMap<bigint, Group> => {

@@ -96,21 +96,22 @@ export const text = Cleaning.make({
       }, row)
       if (changes.length === 0) return Cleaning.unchanged(row)
       const left = withoutEmpty(cleaned)
-      return Dataset.textOf(left).trim() === "" || left.pair?.trim() === ""
+      return [Dataset.textOf(left), left.pair, left.negative].some((text) => text?.trim() === "")
         ? { removed: "of which no text is left", what: () => Texts.shown(wordsOf(row)) }
         : { row: left, changes }
     }
   }),
 })
 
-/** Both texts of a pair. */
+/** All texts of a pair. */
 const wordsOf = (row: Dataset.Example): string =>
-  row.pair === undefined ? Dataset.textOf(row) : `${Dataset.textOf(row)} | ${row.pair}`
+  [Dataset.textOf(row), row.pair, row.negative].filter((text) => text !== undefined).join(" | ")
 
 const mapped = (row: Dataset.Example, apply: (text: string) => string): Dataset.Example => ({
   ...row,
   ...(row.text === undefined ? {} : { text: apply(row.text) }),
   ...(row.pair === undefined ? {} : { pair: apply(row.pair) }),
+  ...(row.negative === undefined ? {} : { negative: apply(row.negative) }),
   ...(row.tokens === undefined ? {} : { tokens: row.tokens.map(apply) }),
 })
 

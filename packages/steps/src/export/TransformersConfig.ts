@@ -55,6 +55,7 @@ const problemType = {
   multiLabel: "multi_label_classification",
   regression: "regression",
   maskedTokens: undefined,
+  sentenceEmbedding: undefined,
 } as const satisfies { readonly [K in Head.Kind]: string | undefined }
 
 /** Of the encoder with a head. Without a class of transformers' that computes it no architecture is named. */

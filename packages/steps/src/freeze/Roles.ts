@@ -6,6 +6,7 @@ import { PipelineInvalid } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import * as Forecast from "@thaw/models/Forecast"
 import * as Group from "@thaw/models/Group"
+import * as Head from "@thaw/models/Head"
 import * as Lora from "@thaw/models/Lora"
 import * as Balance from "../Balance.ts"
 import type { Settings } from "../training/Settings.ts"
@@ -19,6 +20,8 @@ export interface World {
   readonly tasks: ReadonlyArray<string>
   /** Tasks that have a head, with or without examples here. */
   readonly heads: ReadonlyArray<string>
+  /** Those whose heads have no weights: what they learn is in the encoder. None where absent. */
+  readonly weightless?: ReadonlyArray<string>
   /** Tasks that are scored at the phase's end. */
   readonly scored: ReadonlyArray<string>
   /** Updates that each group has had before. */
@@ -73,6 +76,7 @@ export const world = (before: Forecast.Forecast, { weights }: Told, fields: Read
     blocks: before.config.dimensions.blocks,
     tasks,
     heads: [...new Set([...tasks, ...Object.keys(before.heads)])],
+    weightless: Object.keys(before.heads).filter((task) => !Head.hasWeights(before.heads[task]!.head)),
     scored: [...new Set([...under("validation"), ...Object.keys(weights)])],
     updates: Object.fromEntries(before.trained.map((group) => [group, 1])),
   }
@@ -122,12 +126,27 @@ export const of = (told: Told, world: World, where: string): Roles => {
       `Add ${JSON.stringify(task)} to tasks, or take ${JSON.stringify(idle)} out of train.`,
     )
   }
-  const trainable = asked.filter((group) => !isLeft(group))
+  const inEncoder = asked.filter((group) => Group.taskOf(group) === undefined)
+  const encoderMoves = inEncoder.length > 0 || told.lora !== undefined
+  const isIdle = (group: Group.Group) => {
+    const task = Group.taskOf(group)
+    return !encoderMoves && task !== undefined && world.weightless?.includes(task) === true
+  }
+  const left = asked.filter((group) => !isLeft(group))
+  const idling = left.filter(isIdle).flatMap((group) => Group.taskOf(group) ?? [])
+  if (idling.length > 0 && idling.length === left.length) {
+    throw refused(
+      where,
+      "an encoder that moves",
+      `only ${Problem.list(idling)} to train over a frozen one: a head without weights`,
+      "Let a block train, or adapters with Freeze.lora().",
+    )
+  }
+  const trainable = left.filter((group) => !isIdle(group))
   const trainedHeads = trainable.flatMap((group) => Group.taskOf(group) ?? [])
-  const inEncoder = trainable.filter((group) => Group.taskOf(group) === undefined)
   checkTrainable(told, trainable, inEncoder, where)
 
-  const withoutHead = told.tasks?.find((task) => !trainedHeads.includes(task))
+  const withoutHead = told.tasks?.find((task) => !trainedHeads.includes(task) && !idling.includes(task))
   if (withoutHead !== undefined) {
     throw refused(
       where,
@@ -136,7 +155,6 @@ export const of = (told: Told, world: World, where: string): Roles => {
       `Draw it with rehearse: { ${withoutHead}: 1 } to hold the encoder in place, or add ${JSON.stringify(Group.head(withoutHead))} to train.`,
     )
   }
-  const encoderMoves = inEncoder.length > 0 || told.lora !== undefined
   const rehearsed = rehearsals(told, trainedHeads, encoderMoves, where)
   if (trainedHeads.length === 0 && rehearsed.length === 0) {
     throw refused(
@@ -159,6 +177,10 @@ export const of = (told: Told, world: World, where: string): Roles => {
     encoderMoves,
     atRisk,
     remarks: [
+      ...idling.sort().map((task) => ({
+        risky: false,
+        message: `${task} is not drawn: its head has no weights, and the encoder is frozen.`,
+      })),
       ...trainedBefore.map((task) =>
         remark(
           task,

@@ -11,7 +11,11 @@ export const trained = ({ updates, history, trainedOn = {} }: Training): Readonl
   ...History.entries(history).flatMap(({ trainable, undone }) => (undone === undefined ? trainable : [])),
 ]
 
-/** A sentence about the first of the tasks whose head never trained. */
+/**
+ * A sentence about the first of the tasks whose head never trained.
+ *
+ * @param tasks those whose heads have weights: an encoder's own vectors say something as they are
+ */
 export const refusal = (
   tasks: ReadonlyArray<string>,
   groups: ReadonlyArray<Group.Group>,

@@ -4,6 +4,7 @@ import * as Regression from "@thaw/models/heads/Regression"
 import * as Tensor from "@thaw/onnx/Tensor"
 import type { EncodedExample } from "../Batch.ts"
 import type * as Masking from "../Masking.ts"
+import * as PairFeeds from "./PairFeeds.ts"
 
 /** A label that no loss reads. */
 export const ignored = -100
@@ -11,7 +12,7 @@ export const ignored = -100
 type Feeds = Readonly<Record<string, Tensor.Tensor>>
 
 /** @param tokens of the longest example */
-type Labels = (head: Head.Labelled, task: string, examples: ReadonlyArray<EncodedExample>, tokens: number) => Feeds
+export type Labels = (head: Head.Labelled, task: string, examples: ReadonlyArray<EncodedExample>, tokens: number) => Feeds
 
 const ofExamples: Labels = (_, task, examples) => ({
   [`labels.${task}`]: Tensor.int32(
@@ -79,6 +80,7 @@ const byKind = {
   multiLabel: ofSets,
   regression: ofNumbers,
   maskedTokens: ofHidden,
+  sentenceEmbedding: PairFeeds.of,
 } as const satisfies { readonly [K in Head.Kind]: Labels }
 
 export const of: Labels = (head, ...given) => byKind[head.kind](head, ...given)

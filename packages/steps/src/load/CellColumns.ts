@@ -59,6 +59,7 @@ export class CellColumns {
   private readonly id: Column | undefined
   private readonly text: Column
   private readonly pair: Column | undefined
+  private readonly negative: Column | undefined
   private readonly labels: ByName<Column>
   private readonly kept: ByName<Column>
   private readonly scores: ByName<Column>
@@ -74,6 +75,7 @@ export class CellColumns {
     this.id = columns.id === undefined ? undefined : of(columns.id)
     this.text = of(columns.text!)
     this.pair = columns.pair === undefined ? undefined : of(columns.pair)
+    this.negative = columns.negative === undefined ? undefined : of(columns.negative)
     this.labels = byName(columns.labels)
     this.kept = byName(columns.kept)
     this.scores = byName(columns.scores)
@@ -106,6 +108,7 @@ export class CellColumns {
       text: text.of(bytes),
       ...(id && { id: id.of(bytes) }),
       ...(this.pair && { pair: this.pair.fill(records).of(bytes) }),
+      ...(this.negative && { negative: this.negative.fill(records).of(bytes) }),
       labels: trimmed(this.labels),
       kept: trimmed(this.kept),
       scores: Object.fromEntries(this.numbers),

@@ -12,7 +12,7 @@ const one = Schema.optionalKey(Schema.String)
 /**
  * Of a loader of columns with one value a row.
  *
- * - `text`, and `pair` for a second text beside it
+ * - `text`, `pair` for a second text beside it, and `negative` for a third that belongs less with the first
  * - `label: "topic"`: the column holds labels of the task `topic`; `labels: { mood: "mood_2024" }` names tasks otherwise
  *   than their columns and takes several
  * - `labelSets: { emotions: "tags" }`: any number of labels an example
@@ -20,7 +20,7 @@ const one = Schema.optionalKey(Schema.String)
  * - `id`: unique ids, without which ids come from the text
  * - `keep`: columns that are no task and are kept for splits, such as a customer or a day
  */
-export const ofValues = { text: one, pair: one, label: one, labels: byTask, labelSets: byTask, score: one, scores: byTask, id: one, keep: Schema.optionalKey(Schema.Array(Schema.String)) } as const // prettier-ignore
+export const ofValues = { text: one, pair: one, negative: one, label: one, labels: byTask, labelSets: byTask, score: one, scores: byTask, id: one, keep: Schema.optionalKey(Schema.Array(Schema.String)) } as const // prettier-ignore
 
 /** Where a column may hold a list: `tokens` instead of `text`, and `tags` with one for each token. */
 export const ofLists = { ...ofValues, tokens: one, tags: byTask } as const
@@ -31,6 +31,7 @@ export const ofTypes = { ...ofLists, labelNames: Schema.optionalKey(Schema.Recor
 export interface Given {
   readonly text?: string
   readonly pair?: string
+  readonly negative?: string
   readonly tokens?: string
   readonly label?: string
   readonly labels?: Readonly<Record<string, string>>
@@ -44,7 +45,7 @@ export interface Given {
 
 type Pairs = ReadonlyArray<readonly [task: string, column: string]>
 
-export interface Columns extends Pick<Given, "text" | "pair" | "tokens" | "id"> {
+export interface Columns extends Pick<Given, "text" | "pair" | "negative" | "tokens" | "id"> {
   readonly labels: Pairs
   readonly tags: Pairs
   readonly labelSets: Pairs
@@ -60,7 +61,7 @@ const pairsOf = (single: string | undefined, several: Readonly<Record<string, st
 
 /** Fails unless the words stand in one place. */
 export const of = (loader: string, given: Given): Effect.Effect<Columns, PipelineInvalid> => {
-  const { text, pair, tokens, id } = given
+  const { text, pair, negative, tokens, id } = given
   const tags = pairsOf(undefined, given.tags)
   if ((text === undefined) === (tokens === undefined) || (text === undefined ? pair !== undefined : tags.length > 0)) {
     const named = (["text", "pair", "tokens", "tags"] as const).filter((name) => given[name] !== undefined)
@@ -73,9 +74,20 @@ export const of = (loader: string, given: Given): Effect.Effect<Columns, Pipelin
       }),
     )
   }
+  if (negative !== undefined && pair === undefined) {
+    return Effect.fail(
+      new PipelineInvalid({
+        where: loader,
+        expected: '"pair" beside "negative"',
+        got: '"negative" alone',
+        advice: "Name the field with the text that belongs with the first.",
+      }),
+    )
+  }
   return Effect.succeed({
     ...(text !== undefined && { text }),
     ...(pair !== undefined && { pair }),
+    ...(negative !== undefined && { negative }),
     ...(tokens !== undefined && { tokens }),
     ...(id !== undefined && { id }),
     labels: pairsOf(given.label, given.labels),
@@ -102,8 +114,8 @@ export const taskColumns = ({ labels, tags, labelSets, scores, kept }: Columns):
 
 /** All columns, each once. */
 export const all = (columns: Columns): ReadonlyArray<string> => {
-  const { text, pair, tokens, id } = columns
-  const words = [text, pair, tokens, id].filter((name) => name !== undefined)
+  const { text, pair, negative, tokens, id } = columns
+  const words = [text, pair, negative, tokens, id].filter((name) => name !== undefined)
   return [...new Set([...words, ...taskColumns(columns)])]
 }
 
@@ -177,7 +189,7 @@ export const reader = (columns: Columns, table: Table): ((place: number, fields:
     return Object.fromEntries(found)
   }
 
-  const { text, pair, tokens, id, labels, tags, labelSets, scores, kept } = columns
+  const { text, pair, negative, tokens, id, labels, tags, labelSets, scores, kept } = columns
   const label = (column: string, value: unknown) => scalar(column, value).trim() || undefined
   const plain = (column: string, value: unknown) => (value instanceof Date ? value.toISOString() : label(column, value))
   const sequence = (column: string, value: unknown) =>
@@ -204,6 +216,7 @@ export const reader = (columns: Columns, table: Table): ((place: number, fields:
       ...(id !== undefined && { id: scalar(id, fields[id] ?? "") }),
       ...(words === undefined ? { text: string(text!) } : { tokens: words }),
       ...(pair !== undefined && { pair: string(pair) }),
+      ...(negative !== undefined && { negative: string(negative) }),
       labels: present(labels, label),
       tags: tags.length === 0 ? {} : aligned(table, place, words?.length ?? 0, present(tags, sequence)),
       ...(labelSets.length > 0 && { labelSets: present(labelSets, list) }),

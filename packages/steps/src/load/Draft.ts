@@ -151,11 +151,11 @@ const exampleOf = (
   identities: Identities,
   normalisers: Normalisers,
 ): Dataset.Example => {
-  const { pair, tokens, labels, labelSets, scores, kept } = draft
+  const { pair, negative, tokens, labels, labelSets, scores, kept } = draft
   const text = draft.text ?? tokens!.join(" ")
   const isEmpty = NormalisedText.isEmpty(text)
   // A lone surrogate, which JSON can spell, has no UTF-8 form and would be replaced without a word.
-  if (isEmpty || !text.isWellFormed() || pair?.isWellFormed() === false) {
+  if (isEmpty || !text.isWellFormed() || pair?.isWellFormed() === false || negative?.isWellFormed() === false) {
     const got = isEmpty ? "none" : "a character that is half a surrogate pair"
     refuse(draft, source, format, "an example with text", got, "Fill it in or remove the row.")
   }
@@ -184,6 +184,7 @@ const exampleOf = (
     origin: id,
     ...(tokens === undefined ? { text } : { tokens }),
     ...(pair !== undefined && { pair }),
+    ...(negative !== undefined && { negative }),
     labels,
     tags,
     ...(labelSets && { labelSets }),

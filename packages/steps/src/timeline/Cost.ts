@@ -71,7 +71,11 @@ export const of = (phase: Of): Cost => {
           ...phaseGraphs,
           settings,
           sets: setsOf(phase),
-          lengths: { batch: Memory.rowsOf(settings, longest.value), tokens: longest.value, masked: maskedOf(phase) },
+          lengths: {
+            ...Memory.rowsOf(settings, longest.value, textsOf(phase)),
+            tokens: longest.value,
+            masked: maskedOf(phase),
+          },
           kept,
         })
   // A vocabulary that is only bounded makes a bound of all that holds weights.
@@ -92,6 +96,10 @@ export const of = (phase: Of): Cost => {
 
 const maskedOf = ({ heads, origins }: Of): number =>
   Memory.maskedShare([...origins.keys()].flatMap((task) => heads[task]?.head ?? []))
+
+/** Every task's batches are taken to be as large as those of the one whose examples have most texts. */
+const textsOf = ({ heads, origins }: Of): number =>
+  Memory.textsOf([...origins.keys()].flatMap((task) => heads[task]?.head ?? []))
 
 type Graphs = Pick<Memory.Of, "plan" | "model">
 
@@ -188,8 +196,9 @@ const workOf = (phase: Of, { model }: Graphs, { updates, padded, mean }: Amounts
   const sets = setsOf(phase)
   const examples = distinct(phase).reduce((sum, origin) => sum + (origin?.facts?.examples ?? 0), 0)
   return Estimate.all([roughly, updates, padded, mean], (_, count, width, tokens) => {
-    const batch = Memory.rowsOf(phase.settings, width)
-    const lengths = { batch, tokens: width, masked: maskedOf(phase) }
+    const rows = Memory.rowsOf(phase.settings, width, textsOf(phase))
+    const { batch } = rows
+    const lengths = { ...rows, tokens: width, masked: maskedOf(phase) }
     const batches = count * accumulate
     const above = phase.weights.reduce((sum, { task, share }) => {
       const graphs = Memory.graphsOf(

@@ -18,6 +18,7 @@ import * as Head from "@thaw/models/Head"
 import * as InferenceModel from "@thaw/models/InferenceModel"
 import * as MaskedScores from "@thaw/models/MaskedScores"
 import * as Optimizer from "@thaw/models/Optimizer"
+import * as PairLoss from "@thaw/models/PairLoss"
 import * as Parameter from "@thaw/models/Parameter"
 import * as TrainingModel from "@thaw/models/TrainingModel"
 import * as Footprint from "@thaw/onnx/Footprint"
@@ -49,8 +50,10 @@ export interface Of {
 }
 
 export interface Lengths {
-  /** Examples of a batch. */
+  /** Rows of a batch. */
   readonly batch: number
+  /** Pairs of texts among them; none where absent. */
+  readonly pairs?: number
   /** Tokens of each, padding included. */
   readonly tokens: number
   /** Share of the tokens that are hidden and asked for; none where absent. */
@@ -58,9 +61,11 @@ export interface Lengths {
 }
 
 /** What the dimensions of a phase's graphs are bound to. */
-const bound = ({ batch, tokens, masked = 0 }: Lengths) => ({
+const bound = ({ batch, pairs = 0, tokens, masked = 0 }: Lengths) => ({
   batch,
   tokens,
+  pairs,
+  candidates: batch - pairs,
   masked: Math.ceil(batch * tokens * masked),
 })
 
@@ -73,9 +78,23 @@ const processBytes = 170e6
 /** How many times the weights inside a graph are there: while its session is open, and while it is made. */
 const [whileOpen, whileMade] = [2, 4]
 
-/** Examples of a micro-batch whose longest has so many tokens. */
-export const rowsOf = ({ batch, tokenBudget }: Pick<Settings, "batch" | "tokenBudget">, tokens: number): number =>
-  tokenBudget === undefined ? batch : Math.max(1, Math.floor(tokenBudget.tokens / tokens))
+/**
+ * Rows of a micro-batch whose longest has so many tokens, and the pairs among them.
+ *
+ * @param texts of an example, each a row
+ */
+export const rowsOf = (
+  { batch, tokenBudget }: Pick<Settings, "batch" | "tokenBudget">,
+  tokens: number,
+  texts: number,
+): Pick<Lengths, "batch" | "pairs"> => {
+  const examples = tokenBudget === undefined ? batch : Math.max(1, Math.floor(tokenBudget.tokens / (tokens * texts)))
+  return { batch: examples * texts, pairs: texts > 1 ? examples : 0 }
+}
+
+/** Rows that an example takes at most, with heads for these tasks. */
+export const textsOf = (heads: Iterable<Head.Head>): number =>
+  Math.max(1, ...Array.from(heads, (head) => (head.kind === "sentenceEmbedding" ? PairLoss.textsOf(head.loss) : 1)))
 
 /** Whether the gradient of each task is kept for itself: always, or now and then to be looked at. */
 const keepsApart = ({
@@ -134,9 +153,9 @@ export const of = ({ plan, model, settings, sets, lengths, kept }: Of): Memory =
 const evaluationBytes = ({ config, heads }: TrainingModel.Phase, lengths: Lengths): number => {
   const peak = (graph: Graph) => Footprint.of(graph, bound({ ...lengths, batch: examplesAtOnce })).peakBytes
   const answering =
-    InferenceModel.answering(heads).length === 0 ? [] : [InferenceModel.make(config, heads, Parameter.inputs()).graph]
+    InferenceModel.scoring(heads).length === 0 ? [] : [InferenceModel.make(config, heads, Parameter.inputs()).graph]
   const guessing = Object.entries(heads).flatMap(([task, head]) =>
-    Head.isLabelled(head) ? [] : [MaskedScores.make(config, head, task, Parameter.inputs()).graph],
+    head.kind === "maskedTokens" ? [MaskedScores.make(config, head, task, Parameter.inputs()).graph] : [],
   )
   return [...answering, ...guessing].reduce((sum, graph) => sum + peak(graph), 0)
 }

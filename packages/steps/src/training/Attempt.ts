@@ -160,11 +160,12 @@ const updating = Effect.fnUntraced(function* (stage: Stage, start: Progress.Prog
     const cut =
       tokenBudget === undefined
         ? Draws.cut(examples, batch)
-        : TokenBudget.cut(examples, ({ encoding }) => encoding.ids.length, tokenBudget.tokens)
+        : TokenBudget.cut(examples, Batch.tokensOf, tokenBudget.tokens)
     return cut.map((part, at) => {
-      const { feeds, tasks } = Batch.make(part, heads, stage.padId)
+      const rows = part.flatMap(Batch.rowsOf)
+      const { feeds, tasks } = Batch.make(rows, heads, stage.padId)
       const counted = TrainingModel.microBatch(progress.update * inputs.accumulate + at)
-      return { examples: part, feeds: { ...feeds, ...counted }, tasks }
+      return { rows, feeds: { ...feeds, ...counted }, tasks }
     })
   }
 
@@ -234,11 +235,11 @@ const updating = Effect.fnUntraced(function* (stage: Stage, start: Progress.Prog
         loss,
         ...(progress.balance === undefined ? {} : { losses, weights }),
         learningRate: highest,
-        examplesPerSecond: yield* speed(batches.reduce((sum, { examples }) => sum + examples.length, 0)),
+        examplesPerSecond: yield* speed(draw.parts.reduce((sum, { rows }) => sum + rows.length, 0)),
       })
       for (const each of seen) yield* emit({ _tag: "gradients", step: label, phase, ...each })
     })
-    const lengths = batches.map(({ examples }) => examples.map(({ encoding }) => encoding.ids.length))
+    const lengths = batches.map(({ rows }) => rows.map(Batch.lengthOf))
     return { progress: Progress.taken(after, lengths), told }
   })
 })

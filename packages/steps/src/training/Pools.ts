@@ -79,7 +79,7 @@ const poolOf = Effect.fnUntraced(function* (
       advice: "",
     })
   }
-  const tokensOf = (row: number) => examples[row]!.encoding.ids
+  const tokensOf = (row: number) => idsOf(examples[row]!)
   const curriculum = Sampling.ofTask(told.curriculum, task)
   const scores = curriculum?.by._tag === "score" ? yield* scoresOf(dataset, examples, curriculum.by.name, where) : []
   const difficulty =
@@ -91,13 +91,17 @@ const poolOf = Effect.fnUntraced(function* (
     size,
     rate,
     examples,
-    ...(told.tokenBudget === undefined
-      ? {}
-      : { lengths: Int32Array.from({ length: size }, (_, row) => tokensOf(row).length) }),
+    ...(told.tokenBudget === undefined ? {} : { lengths: Int32Array.from(examples, Batch.tokensOf) }),
     ...(isBalanced ? { classes: Int32Array.from(examples, ({ classes }) => classes[task]!) } : {}),
     ...(difficulty === undefined ? {} : { difficulty }),
   }
 })
+
+/** Of all its texts, one after the other. */
+const idsOf = (example: Batch.EncodedExample): Int32Array =>
+  example.beside === undefined || example.beside.length === 0
+    ? example.encoding.ids
+    : Int32Array.from(Batch.rowsOf(example).flatMap(({ encoding }) => Array.from(encoding.ids)))
 
 /** Scores of a column, by example. */
 const scoresOf = Effect.fnUntraced(function* (
@@ -150,9 +154,13 @@ export const sets = (
 /** Tokens of the longest example. */
 export const longest = (pools: ReadonlyArray<Pool>): number =>
   pools.reduce(
-    (most, { examples }) => examples.reduce((longer, { encoding }) => Math.max(longer, encoding.ids.length), most),
+    (most, { examples }) => examples.reduce((longer, example) => Math.max(longer, Batch.longestOf(example)), most),
     0,
   )
+
+/** Texts of an example, each a row of a batch: those of one corpus have as many. */
+export const textsOf = ([first]: ReadonlyArray<Batch.EncodedExample>): number =>
+  first === undefined ? 1 : Batch.rowsOf(first).length
 
 /**
  * Every corpus with how many of its examples the course draws in so many updates, repeats counted. Those in which tokens are
@@ -163,9 +171,9 @@ export const drawnFrom = (corpora: ReadonlyArray<Batch.Corpus>, course: Course.C
   return corpora.map(({ tasks, examples, masks }) => {
     const kept = tasks.filter((task) => !Object.hasOwn(masks, task))
     const drawn = course.pools.reduce((sum, { task }, at) => sum + (kept.includes(task) ? draws[at]! : 0), 0)
-    return {
-      examples: examples.filter((example) => kept.some((task) => Batch.isLabelled(example, task))),
-      draws: Math.round(drawn),
-    }
+    const rows = examples
+      .filter((example) => kept.some((task) => Batch.isLabelled(example, task)))
+      .flatMap(Batch.rowsOf)
+    return { examples: rows, draws: Math.round(drawn * textsOf(examples)) }
   })
 }

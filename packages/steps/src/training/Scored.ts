@@ -22,7 +22,14 @@ const usual = {
   multiLabel: "meanAveragePrecision",
   regression: "r2",
   maskedTokens: "loss",
-} as const satisfies Record<Scored["head"], string>
+  // The first that its loss goes with, see `heads/SentenceEmbedding`.
+  sentenceEmbedding: ["spearman", "averagePrecision", "meanReciprocalRank", "accuracy"],
+} as const satisfies Record<Scored["head"], string | ReadonlyArray<string>>
+
+const usualOf = ({ head, metrics }: Scored): string => {
+  const names = [usual[head]].flat()
+  return names.find((name) => Object.hasOwn(metrics, name)) ?? names[0]!
+}
 
 const lowerIsBetter = new Set(["loss", "perplexity", "meanAbsoluteError", "meanSquaredError"])
 
@@ -34,11 +41,12 @@ const lowerIsBetter = new Set(["loss", "perplexity", "meanAbsoluteError", "meanS
  * @param where names the step, for messages
  */
 export const score = (
-  { task, head, metrics }: Scored,
+  scored: Scored,
   metric: string | undefined,
   where: string,
 ): Effect.Effect<number, InvalidData> => {
-  const name = metric ?? usual[head]
+  const { task, metrics } = scored
+  const name = metric ?? usualOf(scored)
   if (!Object.hasOwn(metrics, name)) {
     return Effect.fail(
       new InvalidData({

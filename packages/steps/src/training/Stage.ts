@@ -141,13 +141,14 @@ export const open = Effect.fnUntraced(function* (given: Inputs) {
   })
   const updates = yield* Updates.open(meter.device, model, boundary.inputs)
   const longest = Pools.longest(pools)
+  const rowsEach = Math.max(...corpora.map((corpus) => Pools.textsOf(corpus.examples)))
   const memory = Memory.of({
     plan: { ...plan, frozen: numbers },
     model,
     settings: inputs,
     sets: Pools.sets(corpora, inputs),
     lengths: {
-      batch: Memory.rowsOf(inputs, longest),
+      ...Memory.rowsOf(inputs, longest, rowsEach),
       tokens: longest,
       masked: Memory.maskedShare(Object.values(only(heads, tasks))),
     },
@@ -229,6 +230,7 @@ const worldOf = ({ checkpoint, train, validation }: Inputs): Roles.World => ({
   blocks: checkpoint.config.dimensions.blocks,
   tasks: Object.keys(train),
   heads: Object.keys(checkpoint.heads),
+  weightless: Object.keys(checkpoint.heads).filter((task) => !Head.hasWeights(checkpoint.heads[task]!)),
   scored: Object.keys(validation),
   updates: {
     ...Object.fromEntries(Object.keys(checkpoint.training.trainedOn ?? {}).map((task) => [Group.head(task), 1])),

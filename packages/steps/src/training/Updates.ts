@@ -19,7 +19,8 @@ type Feeds = Readonly<Record<string, Tensor.Tensor>>
 
 /** One micro-batch, ready to go in. */
 export interface Batched {
-  readonly examples: ReadonlyArray<Batch.EncodedExample>
+  /** Of the batch: every text of every example. */
+  readonly rows: ReadonlyArray<Batch.EncodedExample>
   readonly feeds: Feeds
   /** Tasks whose labels are in it. */
   readonly tasks: ReadonlyArray<string>
@@ -32,7 +33,7 @@ export interface Taken {
 }
 
 /** What the frozen part below the update gives for a batch, with the batch's own feeds. */
-export type Below = (examples: ReadonlyArray<Batch.EncodedExample>, feeds: Feeds) => Effect.Effect<Taken, SessionFailed>
+export type Below = (rows: ReadonlyArray<Batch.EncodedExample>, feeds: Feeds) => Effect.Effect<Taken, SessionFailed>
 
 /** Rates of the groups that an update changes. */
 export type RatesOf = (groups: ReadonlyArray<Group.Group>) => Feeds
@@ -146,14 +147,14 @@ export const open = Effect.fnUntraced(function* (
   )
 
   const one = Effect.fnUntraced(function* (
-    { examples, feeds, tasks }: Batched,
+    { rows, feeds, tasks }: Batched,
     rates: RatesOf,
     counts: Counts,
     source: Below,
     keep: (update: TrainingModel.Update) => Readonly<Record<string, string>>,
   ) {
     const { made, session } = yield* whole(tasks)
-    const taken = yield* source(examples, feeds)
+    const taken = yield* source(rows, feeds)
     const given = { ...taken.feeds, ...TrainingModel.weights(counts) }
     const told = yield* session.run({
       feeds: { ...accepted(given, made.graph), ...rates(made.groups) },
@@ -170,9 +171,9 @@ export const open = Effect.fnUntraced(function* (
       const units = model.units(batches.map(({ feeds }) => feeds))
       let loss = 0
       let losses: Counts = {}
-      for (const { examples, feeds, tasks } of batches) {
+      for (const { rows, feeds, tasks } of batches) {
         const { made, session } = yield* opened(tasks)
-        const taken = yield* below(examples, feeds)
+        const taken = yield* below(rows, feeds)
         const given = { ...taken.feeds, ...units, ...TrainingModel.weights(counts) }
         const told = yield* session.run({
           feeds: accepted(given, made.graph),

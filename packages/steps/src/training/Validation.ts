@@ -40,7 +40,7 @@ export const open = Effect.fnUntraced(function* ({
   const { config, heads } = checkpoint
   const budget = Math.min(budgetBytes, mostBytes)
   const cuts = frozen !== undefined && frozen !== Group.embeddings && budget > 0
-  if (!cuts || InferenceModel.answering(heads).length === 0) {
+  if (!cuts || InferenceModel.scoring(heads).length === 0) {
     return yield* Inference.open(device, checkpoint, padId)
   }
   const groups = Group.ofEncoder(config.dimensions.blocks)
