@@ -23,15 +23,17 @@ const isHeldOut = ([colour, animal]: readonly [number, number]) => (colour + ani
 const unlike = ([colour, animal]: readonly [number, number], at: number) =>
   at % 2 === 0 ? ([colour, (animal + 1 + (at % 4)) % 6] as const) : ([(colour + 2) % 6, animal] as const)
 
-/** `alike` has labels, every other of them "no"; `near` scores 1, 0.5 and 0: two, one or no name in common. */
+/** `alike` has labels, a third of them "yes"; `near` scores 1, 0.5 and 0: two, one or no name in common. */
 const rowsOf = (combinations: ReadonlyArray<readonly [number, number]>, prefix: string) =>
   combinations.map((combination, at): Dataset.Example => {
     const [colour, animal] = combination
-    const other = unlike(combination, at)
+    // A combination that comes again is judged with another text.
+    const turn = at + Math.floor(at / 12)
+    const other = unlike(combination, turn)
     const [pair, score] =
-      at % 3 === 0
+      turn % 3 === 0
         ? [combination, 1]
-        : at % 3 === 1
+        : turn % 3 === 1
           ? [other, 0.5]
           : [[(colour + 3) % 6, (animal + 3) % 6] as const, 0]
     const id = `${prefix}${at}`
@@ -60,7 +62,7 @@ const tasks = { labels: ["alike"], tags: [], scores: ["near"] }
 const partsOf = (train: ReadonlyArray<Dataset.Example>, test: ReadonlyArray<Dataset.Example>) =>
   Dataset.parts(Dataset.examples([], tasks), { train, validation: test, test })
 
-const repeated = Array.from({ length: 4 }, () => together).flat()
+const repeated = Array.from({ length: 3 }, () => together).flat()
 
 /** Every first text with the second that belongs to it. */
 export const matching = partsOf(
@@ -69,7 +71,10 @@ export const matching = partsOf(
 )
 
 /** The same, and a text that belongs to another. */
-export const triplets = partsOf(right(rowsOf(together, "t"), together), right(rowsOf(heldOut, "h"), heldOut))
+export const triplets = partsOf(
+  right(rowsOf(repeated, "t"), repeated),
+  right(rowsOf([...heldOut, ...heldOut], "h"), [...heldOut, ...heldOut]),
+)
 
 /** Some that belong together and some that do not, and how much. */
 export const judged = partsOf(
@@ -77,15 +82,35 @@ export const judged = partsOf(
   rowsOf([...heldOut, ...heldOut, ...heldOut], "h").map(withoutNegative),
 )
 
-export const encoder = Encoder.fromScratch({
-  corpus: matching.train,
-  vocabularySize: 120,
-  blocks: 1,
-  hidden: 32,
-  heads: 2,
-  intermediate: 64,
-  maxTokens: 16,
-})
+/** Pairs that are all alike. */
+export const allAlike = partsOf(
+  rowsOf(together, "t")
+    .map(withoutNegative)
+    .map((row) => ({ ...row, labels: { alike: "yes" } })),
+  [],
+)
+
+/** Scores from 0 to 5. */
+export const scaled = partsOf(
+  rowsOf(together, "t")
+    .map(withoutNegative)
+    .map((row) => ({ ...row, scores: { near: 5 * row.scores!["near"]! } }))
+    .map((row) => (row.id === "t0" ? { ...row, scores: {} } : row)),
+  [],
+)
+
+export const encoderOf = (blocks: number) =>
+  Encoder.fromScratch({
+    corpus: matching.train,
+    vocabularySize: 200,
+    blocks,
+    hidden: 32,
+    heads: 2,
+    intermediate: 64,
+    maxTokens: 24,
+  })
+
+export const encoder = encoderOf(1)
 
 export const task = (
   loss: PairLoss.PairLoss,

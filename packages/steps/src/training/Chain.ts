@@ -2,6 +2,7 @@
 import { PipelineInvalid } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import * as Group from "@thaw/models/Group"
+import * as Head from "@thaw/models/Head"
 import * as Lora from "@thaw/models/Lora"
 import * as Freeze from "../Freeze.ts"
 import * as Pattern from "../freeze/Pattern.ts"
@@ -42,6 +43,7 @@ export const settings = (
         blocks,
         tasks,
         heads: tasks,
+        weightless: tasks.filter((task) => !Head.hasWeights(options.tasks[task]!.head)),
         scored: tasks,
         updates: Object.fromEntries([...trained].map((group) => [group, 1])),
       }
