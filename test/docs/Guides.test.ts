@@ -30,6 +30,10 @@ const rows = Corpus.rows(60, "text", "r").map(({ text, labels }, at) =>
 
 beforeAll(async () => {
   writeFileSync(path.join(folder, "support.csv"), ["text,topic,mood,customer,day,feelings,stars", ...rows].join("\n"))
+  const pairs = Corpus.rows(60, "text", "p").map(({ text, labels }, at) =>
+    [text, `it is about a ${labels["topic"]} p${at}`, (at % 6) / 5, at % 2 === 0 ? "yes" : "no"].join(","),
+  )
+  writeFileSync(path.join(folder, "pairs.csv"), ["question,answer,rating,same", ...pairs].join("\n"))
   const sentences = Corpus.rows(120, "text", "b").map(({ text }) => `The story: ${text}.`)
   writeFileSync(path.join(folder, "books.txt"), sentences.join("\n"))
   const topic = { ...Corpus.tasks.topic, head: Head.classification() }

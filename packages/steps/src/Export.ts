@@ -52,15 +52,15 @@ const folders = Step.make({
     trained: Checkpoint.Checkpoint,
     /** `test`, or nothing. */
     scores: Artifact.record(Scores.kind),
-    pooling: Schema.Literals(["mean", "cls"]),
+    pooling: Schema.optionalKey(Schema.Literals(["mean", "cls"])),
     otherHeads: HuggingFace.OtherHeads,
     card: ModelCard.Card,
   },
   output: HuggingFace.HuggingFace,
-  run: Effect.fnUntraced(function* ({ trained, scores, ...settings }) {
+  run: Effect.fnUntraced(function* ({ trained, scores, pooling, ...settings }) {
     const { label } = yield* Step.StepRun
     const merged = yield* Adapters.merged({ ...trained, moments: undefined })
-    return yield* HuggingFace.of(merged, { ...settings, scores: scores["test"] }, label)
+    return yield* HuggingFace.of(merged, { ...settings, pooling, scores: scores["test"] }, label)
   }),
 })
 
@@ -68,7 +68,7 @@ export interface HuggingFaceOptions {
   readonly trained: Checkpoint.Checkpoint | Wire.Wire<Checkpoint.Checkpoint>
   /** For the card. */
   readonly scores?: Scores.Scores | Wire.Wire<Scores.Scores>
-  /** How sentence-transformers makes one vector of a text's; `mean` unless given. */
+  /** How sentence-transformers makes one vector of a text's; as sentence embeddings were learnt, else `mean`, unless given. */
   readonly pooling?: Pooling
   /** Heads that transformers has no class for, such as BERT's over the mean: `refuse` unless given. */
   readonly otherHeads?: HuggingFace.OtherHeads
@@ -80,17 +80,26 @@ export interface HuggingFaceOptions {
  * folder for each task, an ONNX file with all heads, and a card. Low-rank adapters are merged into the weights. Equal
  * checkpoints and options give equal bytes.
  *
- * Fails with `TrainingInvalid` on a checkpoint without heads, on a task whose name no folder can have, and on a head that
+ * Sentence embeddings are `encoder/`: sentence-transformers gives their vectors and compares them as they were learnt.
+ *
+ * Fails with `TrainingInvalid` on a checkpoint without heads, on sentence embeddings of two poolings unless `pooling` says
+ * which the encoder is to have, on a task whose name no folder can have, and on a head that
  * transformers has no class for, unless `otherHeads` says `onnx`: then its folder has the ONNX file and says so.
  */
 export const huggingFace = ({
   trained,
   scores,
-  pooling = "mean",
+  pooling,
   otherHeads = "refuse",
   card = {},
 }: HuggingFaceOptions): Wire.Wire<HuggingFace.HuggingFace> =>
-  folders({ trained, scores: scores === undefined ? {} : { test: scores }, pooling, otherHeads, card })
+  folders({
+    trained,
+    scores: scores === undefined ? {} : { test: scores },
+    otherHeads,
+    card,
+    ...(pooling === undefined ? {} : { pooling }),
+  })
 
 const folder = Step.make({
   name: "Export.encoder",

@@ -67,7 +67,8 @@ export const texts = Effect.fnUntraced(function* (options: {
 
 const answerer = Effect.fnUntraced(function* (folder: string) {
   const has = (name: string) => existsSync(path.join(folder, name))
-  if (has("all-heads.onnx")) return yield* FromExport.whole(folder)
+  // Without a head that answers texts there is no such file; what is wrong then is said there.
+  if (has("all-heads.onnx") || has("encoder")) return yield* FromExport.whole(folder)
   // A checkpoint has no ONNX file.
   return yield* has("onnx") ? FromExport.task(folder) : FromCheckpoint.read(folder)
 })

@@ -96,7 +96,7 @@ export const make = (family: FamilyName, given: Choices = {}): Checkpoint.Checkp
   }
 }
 
-const settings: HuggingFace.Settings = { pooling: "mean", otherHeads: "refuse", card: {}, scores: undefined }
+const settings: HuggingFace.Settings = { pooling: undefined, otherHeads: "refuse", card: {}, scores: undefined }
 
 export const exported = (checkpoint: Checkpoint.Checkpoint, more: Partial<HuggingFace.Settings> = {}) =>
   HuggingFace.of(checkpoint, { ...settings, ...more }, "export")

@@ -5,8 +5,8 @@
  * README.md         card
  * encoder/          sentence-transformers, transformers.js (feature extraction)
  * tasks/<task>/     transformers, transformers.js: config.json, model.safetensors, tokenizer, onnx/model.onnx
- * all-heads.onnx    every head after one pass of the encoder, see OnnxFile
- * heads.json        task → kind of head and its labels in order
+ * all-heads.onnx    every head that answers a text, after one pass of the encoder, see OnnxFile
+ * heads.json        task → kind of head and its labels in order, sentence embeddings among them
  * ```
  *
  * Beside every ONNX file lies one with 8-bit weights, `…_quantized.onnx`, which transformers.js loads with `dtype: "q8"`.
@@ -25,6 +25,7 @@ import * as DynamicQuantisation from "@thaw/onnx/DynamicQuantisation"
 import * as Tensor from "@thaw/onnx/Tensor"
 import { Effect, Schema } from "effect"
 import type * as Scores from "../Scores.ts"
+import * as Embedding from "./Embedding.ts"
 import * as JsonText from "./JsonText.ts"
 import * as ModelCard from "./ModelCard.ts"
 import * as OnnxFile from "./OnnxFile.ts"
@@ -50,21 +51,25 @@ export const OtherHeads = Schema.Literals(["refuse", "onnx"])
 export type OtherHeads = typeof OtherHeads.Type
 
 export interface Settings {
-  readonly pooling: SentenceTransformers.Pooling
+  /** As the sentence embeddings were learnt, and `mean` without any, where undefined. */
+  readonly pooling: SentenceTransformers.Pooling | undefined
   readonly otherHeads: OtherHeads
   readonly card: ModelCard.Card
   readonly scores: Scores.Scores | undefined
 }
 
 /**
- * Heads that ask for hidden tokens are left behind: they answer no task.
+ * Heads that ask for hidden tokens are left behind: they answer no task. Those of sentence embeddings are `encoder/`, and
+ * have no folder of their own.
  *
  * @param given without adapters
  */
 export const of = Effect.fnUntraced(function* (given: Checkpoint.Checkpoint, settings: Settings, where: string) {
-  const answering = InferenceModel.answering(given.heads)
-  const checkpoint = { ...given, heads: Object.fromEntries(answering.map((task) => [task, given.heads[task]!])) }
-  yield* check(checkpoint, settings, where)
+  const only = (tasks: ReadonlyArray<string>) => Object.fromEntries(tasks.map((task) => [task, given.heads[task]!]))
+  const checkpoint = { ...given, heads: only(InferenceModel.answering(given.heads)) }
+  const all = only(InferenceModel.scoring(given.heads))
+  yield* check(checkpoint, all, settings, where)
+  const { pooling, similarity } = yield* Embedding.of(all, settings.pooling, where)
   const { config, heads, training } = checkpoint
   const parts = { config, heads, tensors: yield* Checkpoint.tensors(checkpoint) }
   const tokenizer = yield* Checkpoint.tokenizer(checkpoint)
@@ -73,13 +78,20 @@ export const of = Effect.fnUntraced(function* (given: Checkpoint.Checkpoint, set
   const add = (folder: string, more: Iterable<readonly [string, Artifact.Content]>) => {
     for (const [name, content] of more) files.set(`${folder}/${name}`, content)
   }
-  const { pooling, card, scores } = settings
-  files.set("README.md", ModelCard.file({ config, heads, training, card, scores }))
-  for (const [suffix, form] of forms) files.set(`all-heads${suffix}.onnx`, OnnxFile.allHeads(parts, form))
-  files.set("heads.json", CheckpointFiles.encodeJson(CheckpointFiles.Heads, heads))
+  const { card, scores } = settings
+  files.set("README.md", ModelCard.file({ config, heads: all, training, card, scores }))
+  if (Object.keys(heads).length > 0) {
+    for (const [suffix, form] of forms) files.set(`all-heads${suffix}.onnx`, OnnxFile.allHeads(parts, form))
+  }
+  files.set("heads.json", CheckpointFiles.encodeJson(CheckpointFiles.Heads, all))
   const { hidden } = config.dimensions
   add("encoder", [
-    ...SentenceTransformers.files({ pooling, hidden, maxTokens: Checkpoint.maxTokens(checkpoint, tokenizer) }),
+    ...SentenceTransformers.files({
+      pooling,
+      similarity,
+      hidden,
+      maxTokens: Checkpoint.maxTokens(checkpoint, tokenizer),
+    }),
     ...tokenizing,
     ["config.json", JsonText.of(TransformersConfig.encoder(config))],
     ["model.safetensors", WeightsFile.encoder(parts)],
@@ -119,6 +131,7 @@ const mostBytes = 2 ** 31 - 2 ** 24
 
 const check = Effect.fnUntraced(function* (
   checkpoint: Checkpoint.Checkpoint,
+  all: Checkpoint.Checkpoint["heads"],
   { otherHeads, card, scores }: Settings,
   where: string,
 ): Effect.fn.Return<void, TrainingInvalid> {
@@ -126,7 +139,7 @@ const check = Effect.fnUntraced(function* (
     new TrainingInvalid({ where: `${where}${at}`, expected, got, advice })
   const { config, heads } = checkpoint
   const tasks = Object.keys(heads).sort()
-  if (tasks.length === 0) {
+  if (Object.keys(all).length === 0) {
     return yield* invalid("", "a checkpoint with heads", "one without", "Train one with Train.multiTask.")
   }
   const bytes = Checkpoint.parameters(checkpoint).reduce((sum, { shape }) => sum + 4 * Tensor.elements(shape), 0)
@@ -157,13 +170,14 @@ const check = Effect.fnUntraced(function* (
     }
   }
   const named = [...Object.keys(card.datasets ?? {}), ...(scores?.tasks ?? []).map(({ task }) => task)]
-  const unknown = named.find((task) => !tasks.includes(task))
+  const known = Object.keys(all).sort()
+  const unknown = named.find((task) => !known.includes(task))
   if (unknown !== undefined) {
     return yield* invalid(
       Object.hasOwn(card.datasets ?? {}, unknown) ? ", card, datasets" : ", scores",
       "tasks that have a head",
       JSON.stringify(unknown),
-      Problem.suggestion(unknown, tasks),
+      Problem.suggestion(unknown, known),
     )
   }
 })

@@ -45,6 +45,10 @@ const metrics: Readonly<Record<string, { readonly type: string; readonly name: s
   spearman: { type: "spearmanr", name: "Spearman correlation" },
   meanAbsoluteError: { type: "mae", name: "Mean absolute error" },
   meanSquaredError: { type: "mse", name: "Mean squared error" },
+  averagePrecision: { type: "average_precision", name: "Average precision" },
+  meanReciprocalRank: { type: "mrr", name: "Mean reciprocal rank" },
+  recallAt1: { type: "recall_at_1", name: "Recall at 1" },
+  recallAt10: { type: "recall_at_10", name: "Recall at 10" },
 }
 
 export const file = (parts: Parts): Artifact.Content =>
@@ -85,8 +89,8 @@ const frontMatter = (parts: Parts) => {
   return {
     ...(card.language === undefined ? {} : { language: card.language }),
     ...(card.license === undefined ? {} : { license: card.license }),
-    library_name: "transformers",
-    pipeline_tag: kindOf(heads[tasksOf(parts)[0]!]!),
+    library_name: answering(parts).length > 0 ? "transformers" : "sentence-transformers",
+    pipeline_tag: kindOf(heads[answering(parts)[0] ?? tasksOf(parts)[0]!]!),
     tags: ["thaw", "multi-task", "onnx", "sentence-transformers", "transformers.js"],
     ...(card.baseModel === undefined ? {} : { base_model: card.baseModel }),
     ...(card.datasets === undefined ? {} : { datasets: [...new Set(Object.values(datasets))].sort() }),
@@ -97,8 +101,14 @@ const frontMatter = (parts: Parts) => {
   }
 }
 
-const kindOf = ({ kind }: Checkpoint.Head) =>
-  Head.traits[kind].unit === "token" ? "token-classification" : "text-classification"
+const kinds = { example: "text-classification", token: "token-classification", pair: "sentence-similarity" } as const
+
+const kindOf = ({ kind }: Checkpoint.Head) => kinds[Head.traits[kind].unit]
+
+const isPair = ({ kind }: Checkpoint.Head): boolean => Head.traits[kind].unit === "pair"
+
+/** Tasks that texts can be asked for: those with a folder. */
+const answering = (parts: Parts) => tasksOf(parts).filter((task) => !isPair(parts.heads[task]!))
 
 const summary = (parts: Parts): string => {
   const { blocks, hidden } = parts.config.dimensions
@@ -109,16 +119,18 @@ const summary = (parts: Parts): string => {
 
 /** @returns a table and what to write in Python and JavaScript */
 const loading = (parts: Parts): string => {
-  const example = tasksOf(parts).find((task) => Upstream.loads(parts.config.family, parts.heads[task]!))
-  const folder = `tasks/${example ?? tasksOf(parts)[0]!}`
-  const { python, js } = written(parts.heads[example ?? tasksOf(parts)[0]!]!, folder)
+  const asked = answering(parts)
+  const example = asked.find((task) => Upstream.loads(parts.config.family, parts.heads[task]!))
+  const own = [
+    ["`tasks/<task>/`", "encoder and one head, for transformers and transformers.js"],
+    ["`all-heads.onnx`", "encoder and all heads: one pass gives `logits.<task>` of every task"],
+  ]
   return [
     table(
       ["Folder", "What it is"],
       [
         ["`encoder/`", "the encoder alone, for sentence-transformers and transformers.js"],
-        ["`tasks/<task>/`", "encoder and one head, for transformers and transformers.js"],
-        ["`all-heads.onnx`", "encoder and all heads: one pass gives `logits.<task>` of every task"],
+        ...(asked.length > 0 ? own : []),
         [
           "`…_quantized.onnx`",
           'the same with 8-bit weights, for transformers.js with `dtype: "q8"`: smaller and a little less exact',
@@ -126,9 +138,27 @@ const loading = (parts: Parts): string => {
         ["`heads.json`", "the labels of every task, in the order of its logits"],
       ],
     ),
-    ...(example === undefined ? [] : [`\`\`\`python\n${python.join("\n")}\n\`\`\``]),
-    `\`\`\`js\n${js.join("\n")}\n\`\`\``,
+    ...(tasksOf(parts).some((task) => isPair(parts.heads[task]!)) ? [comparing] : []),
+    ...asking(parts, example ?? asked[0], example !== undefined),
   ].join("\n\n")
+}
+
+const comparing = [
+  "```python",
+  "from sentence_transformers import SentenceTransformer",
+  'encoder = SentenceTransformer("encoder")',
+  'print(encoder.similarity(*encoder.encode(["a text", "another"])))',
+  "```",
+].join("\n")
+
+/** @param hasClass whether transformers computes the head */
+const asking = ({ heads }: Parts, task: string | undefined, hasClass: boolean): ReadonlyArray<string> => {
+  if (task === undefined) return []
+  const { python, js } = written(heads[task]!, `tasks/${task}`)
+  return [
+    ...(hasClass ? [`\`\`\`python\n${python.join("\n")}\n\`\`\``] : []),
+    `\`\`\`js\n${js.join("\n")}\n\`\`\``,
+  ]
 }
 
 /** What to write to ask a head, line by line. */

@@ -10,12 +10,14 @@ export type Pooling = "mean" | "cls"
 
 export interface Settings {
   readonly pooling: Pooling
+  /** How vectors are compared; left to the library where undefined. */
+  readonly similarity: "cosine" | "euclidean" | undefined
   /** Length of a vector. */
   readonly hidden: number
   readonly maxTokens: number
 }
 
-export const files = ({ pooling, hidden, maxTokens }: Settings): Artifact.Files =>
+export const files = ({ pooling, similarity, hidden, maxTokens }: Settings): Artifact.Files =>
   new Map([
     [
       "modules.json",
@@ -37,5 +39,12 @@ export const files = ({ pooling, hidden, maxTokens }: Settings): Artifact.Files 
     // Lowercasing is the tokenizer's own business.
     ["sentence_bert_config.json", JsonText.of({ max_seq_length: maxTokens, do_lower_case: false })],
     // Without versions of libraries, which were not there.
-    ["config_sentence_transformers.json", JsonText.of({ default_prompt_name: null, prompts: {} })],
+    [
+      "config_sentence_transformers.json",
+      JsonText.of({
+        default_prompt_name: null,
+        prompts: {},
+        ...(similarity === undefined ? {} : { similarity_fn_name: similarity }),
+      }),
+    ],
   ])

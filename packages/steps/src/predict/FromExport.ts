@@ -31,7 +31,12 @@ export const whole = Effect.fnUntraced(function* (folder: string) {
   )
   const tasks = InferenceModel.answering(heads)
   if (tasks.length === 0) {
-    return yield* broken(path.join(folder, "heads.json"), "heads that answer tasks", Problem.list(Object.keys(heads)) || "none") // prettier-ignore
+    const where = path.join(folder, "heads.json")
+    const embeddings = Object.keys(heads).filter((task) => heads[task]!.kind === "sentenceEmbedding")
+    const advice = "encoder/ gives vectors of texts, in sentence-transformers and transformers.js."
+    return yield* embeddings.length > 0
+      ? broken(where, "heads that answer texts", `sentence embeddings alone: ${Problem.list(embeddings)}`, advice)
+      : broken(where, "heads that answer tasks", Problem.list(Object.keys(heads)) || "none")
   }
   return yield* of({
     encoder: path.join(folder, "encoder"),
