@@ -128,6 +128,8 @@ describe("a head for sentence embeddings", () => {
       maxGradientNorm: 1,
     }
     expect(TrainingModel.make(phase).boundary?.form).toEqual(["cls"])
-    expect(() => TrainingModel.make(phase).update(["near"])).toThrow(`update for "near": expected something that trains`)
+    expect(() => TrainingModel.make(phase).update(["near"])).toThrow(
+      `update for "near": expected something that trains`,
+    )
   })
 })

@@ -60,7 +60,7 @@ describe("sentence embeddings learn from pairs", () => {
       const { before, after } = await learn(loss, Pairs.judged)
       expect(before["averagePrecision"]).toBeLessThan(0.6)
       // A third of the pairs is alike.
-    expect(after["averagePrecision"]).toBeGreaterThan(0.7)
+      expect(after["averagePrecision"]).toBeGreaterThan(0.7)
       expect(after["accuracy"]).toBeGreaterThan(before["accuracy"]!)
     },
   )

@@ -82,20 +82,6 @@ class Classes implements Answers<number> {
   }
 }
 
-/** A number each. */
-class Scores implements Answers<number> {
-  private readonly scores = new Column(new Float64Array(0))
-  add(answer: number | undefined): void {
-    this.scores.push(answer ?? Number.NaN)
-  }
-  has(at: number): boolean {
-    return !Number.isNaN(this.scores.at(at))
-  }
-  at(at: number): number {
-    return this.scores.at(at)
-  }
-}
-
 /** Several classes each. */
 class Sequences implements Answers<ReadonlyArray<number>> {
   private readonly classes = int32s()

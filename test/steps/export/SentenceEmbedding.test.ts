@@ -93,7 +93,7 @@ describe("an exported folder with sentence embeddings", () => {
     expect(card).toContain("library_name: sentence-transformers")
     expect(card).toContain('encoder = SentenceTransformer("encoder")')
     expect(card).toContain("| near | sentence-similarity |  | sentence-transformers, transformers.js: encoder/ |")
-    expect(card).toContain("| near | 40 | Spearman's correlation of cosine and score | 0.8123 |  |")
+    expect(card).toContain("| near | 40 | Spearman correlation | 0.8123 |  |")
     expect(card).not.toContain("all-heads.onnx")
   })
 

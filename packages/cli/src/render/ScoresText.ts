@@ -43,6 +43,7 @@ const constants: Readonly<Record<Scores.TaskScores["head"], string>> = {
   maskedTokens: "",
   multiLabel: "majority labels",
   regression: "their mean",
+  sentenceEmbedding: "majority label",
   tokenClassification: "",
 }
 

@@ -72,7 +72,7 @@ const planned = (form: Form, tasks: Tasks, identity = identities()): ReadonlyArr
           ),
         },
       ]
-      : []),
+    : []),
   ...(form === "text, pair and negative"
     ? [
         {

@@ -155,10 +155,7 @@ const comparing = [
 const asking = ({ heads }: Parts, task: string | undefined, hasClass: boolean): ReadonlyArray<string> => {
   if (task === undefined) return []
   const { python, js } = written(heads[task]!, `tasks/${task}`)
-  return [
-    ...(hasClass ? [`\`\`\`python\n${python.join("\n")}\n\`\`\``] : []),
-    `\`\`\`js\n${js.join("\n")}\n\`\`\``,
-  ]
+  return [...(hasClass ? [`\`\`\`python\n${python.join("\n")}\n\`\`\``] : []), `\`\`\`js\n${js.join("\n")}\n\`\`\``]
 }
 
 /** What to write to ask a head, line by line. */
@@ -211,7 +208,11 @@ const tasks = (parts: Parts): string =>
         task,
         kindOf(head),
         given(head),
-        both ? "transformers, transformers.js" : "transformers.js and onnxruntime only",
+        isPair(head)
+          ? "sentence-transformers, transformers.js: encoder/"
+          : both
+            ? "transformers, transformers.js"
+            : "transformers.js and onnxruntime only",
       ]
     }),
   )

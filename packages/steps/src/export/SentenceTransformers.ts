@@ -11,7 +11,7 @@ export type Pooling = "mean" | "cls"
 export interface Settings {
   readonly pooling: Pooling
   /** How vectors are compared; left to the library where undefined. */
-  readonly similarity: "cosine" | "euclidean" | undefined
+  readonly similarity?: "cosine" | "euclidean" | undefined
   /** Length of a vector. */
   readonly hidden: number
   readonly maxTokens: number

@@ -12,7 +12,12 @@ export const ignored = -100
 type Feeds = Readonly<Record<string, Tensor.Tensor>>
 
 /** @param tokens of the longest example */
-export type Labels = (head: Head.Labelled, task: string, examples: ReadonlyArray<EncodedExample>, tokens: number) => Feeds
+export type Labels = (
+  head: Head.Labelled,
+  task: string,
+  examples: ReadonlyArray<EncodedExample>,
+  tokens: number,
+) => Feeds
 
 const ofExamples: Labels = (_, task, examples) => ({
   [`labels.${task}`]: Tensor.int32(

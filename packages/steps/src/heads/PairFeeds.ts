@@ -10,46 +10,42 @@
  * Only pairs that say something of the task are among them.
  */
 import type { SentenceEmbedding } from "@thaw/models/heads/SentenceEmbedding"
+import * as PairLoss from "@thaw/models/PairLoss"
 import * as Tensor from "@thaw/onnx/Tensor"
-import type { EncodedExample } from "../Batch.ts"
+import { type EncodedExample, isLabelled } from "../Batch.ts"
 import type { Labels } from "./Labels.ts"
 
-export const of = ({ loss }: SentenceEmbedding): Labels => (loss._tag === "multipleNegativesRanking" ? ranked : paired)
-
-const paired: Labels = (rows, task) => {
-  const pairs = pairsOf(rows, task)
-  const int32 = (name: string, numbers: ReadonlyArray<number>) => ({
-    [`${name}.${task}`]: Tensor.int32([numbers.length], numbers),
-  })
-  const scores = pairs.flatMap((at) => rows[at]!.scores?.[task] ?? [])
-  return {
-    ...int32("anchors", pairs),
-    ...int32("others", pairs.map(otherOf)),
-    ...int32("negatives", pairs.filter((at) => hasNegative(rows[at]!)).map(negativeOf)),
-    ...(scores.length > 0
-      ? { [`labels.${task}`]: Tensor.float32([scores.length], scores) }
-      : int32("labels", pairs.map((at) => rows[at]!.classes[task]!))), // prettier-ignore
+export const of: Labels = (head, task, rows) => {
+  const { loss } = head as SentenceEmbedding
+  const pairs = rows.flatMap((row, at) => (isPair(row) && isLabelled(row, task) ? [at] : []))
+  const others = pairs.map(otherOf)
+  const negatives = pairs.filter((at) => hasNegative(rows[at]!)).map(negativeOf)
+  const feeds = {
+    anchors: int32(pairs),
+    others: int32(others),
+    negatives: int32(negatives),
+    labels:
+      PairLoss.traits[loss._tag].role === "score"
+        ? Tensor.float32([pairs.length], pairs.map((at) => rows[at]!.scores![task]!)) // prettier-ignore
+        : int32(pairs.map((at) => rows[at]!.classes[task]!)),
+    ...(loss._tag === "multipleNegativesRanking" ? compared(rows, pairs, [...others, ...negatives]) : {}),
   }
+  return Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [`${name}.${task}`, tensor]))
 }
 
-const ranked = (rows: ReadonlyArray<EncodedExample>, task: string) => {
-  const pairs = pairsOf(rows, task)
-  const candidates = [...pairs.map(otherOf), ...pairs.filter((at) => hasNegative(rows[at]!)).map(negativeOf)]
-  return {
-    ...paired(rows, task),
-    [`candidates.${task}`]: Tensor.int32([candidates.length], candidates),
-    [`rivals.${task}`]: Tensor.int32([pairs.length, candidates.length], rivals(numbersOf(rows), pairs, candidates)),
-  }
-}
+const int32 = (numbers: ReadonlyArray<number>): Tensor.Tensor => Tensor.int32([numbers.length], numbers)
 
-/** Rows of the first texts of pairs that say something of the task. */
-const pairsOf = (rows: ReadonlyArray<EncodedExample>, task: string): ReadonlyArray<number> =>
-  rows.flatMap((row, at) => (isPair(row) && says(row, task) ? [at] : []))
+const compared = (
+  rows: ReadonlyArray<EncodedExample>,
+  pairs: ReadonlyArray<number>,
+  candidates: ReadonlyArray<number>,
+) => ({
+  candidates: int32(candidates),
+  rivals: Tensor.int32([pairs.length, candidates.length], rivals(numbersOf(rows), pairs, candidates)),
+})
 
 const isPair = ({ beside = [] }: EncodedExample): boolean => beside.length > 0
 const hasNegative = ({ beside = [] }: EncodedExample): boolean => beside.length > 1
-const says = ({ classes, scores = {} }: EncodedExample, task: string): boolean =>
-  Object.hasOwn(classes, task) || Object.hasOwn(scores, task)
 
 /** The texts of an example are one row after the other. */
 const otherOf = (at: number): number => at + 1

@@ -2,19 +2,21 @@
  * Vectors of the texts of pairs, and what their cosines say:
  *
  * ```
- * cosineSimilarity          spearman, pearson    of cosine and score; 0 where one of them is constant
- * contrastive, online       averagePrecision     of the cosine, as scikit-learn has it
+ * cosineSimilarity          spearman, pearson    of cosine and score
+ * contrastive, online       averagePrecision     of the cosine
  *                           accuracy             pairs nearer than half the margin taken for alike
  * triplet                   accuracy             pairs that are nearer than their negatives, by the loss's distance
  * multipleNegativesRanking  meanReciprocalRank, recallAt1, recallAt10   of a text's own pair among all pairs and negatives
  * ```
  *
- * and of all of them `loss`: the mean over the pairs of the loss's formula, with all examples for a batch.
+ * and of all of them `loss`: the mean over the pairs of the loss's formula, with all examples for a batch; of the online
+ * form that of the plain one.
  */
 import type { SentenceEmbedding } from "@thaw/models/heads/SentenceEmbedding"
 import type * as PairLoss from "@thaw/models/PairLoss"
 import { type EncodedExample, rowsOf } from "../Batch.ts"
-import * as Correlation from "../metrics/Correlation.ts"
+import * as MultiLabel from "../metrics/MultiLabel.ts"
+import * as Regression from "../metrics/Regression.ts"
 import * as Retrieval from "../metrics/Retrieval.ts"
 import * as Vectors from "../metrics/Vectors.ts"
 import type { TaskScores } from "../Scores.ts"
@@ -54,18 +56,9 @@ const measured = (loss: PairLoss.PairLoss, task: string, pairs: ReadonlyArray<Ve
 const near = (task: string, pairs: ReadonlyArray<Vectored>): Figures => {
   const cosines = pairs.map(({ vectors: [a, b] }) => Vectors.cosine(a!, b!))
   const scores = pairs.map(({ example }) => example.scores![task]!)
-  return {
-    metrics: {
-      spearman: orNone(Correlation.spearman(cosines, scores)),
-      pearson: orNone(Correlation.pearson(cosines, scores)),
-      loss: mean(cosines.map((cosine, at) => (cosine - scores[at]!) ** 2)),
-    },
-    majority: {},
-  }
+  const { spearman, pearson, meanSquaredError } = Regression.score(scores, cosines)
+  return { metrics: { spearman, pearson, loss: meanSquaredError }, majority: {} }
 }
-
-/** What cannot be measured says nothing for it. */
-const orNone = (value: number): number => (Number.isNaN(value) ? 0 : value)
 
 const alike = (margin: number, task: string, pairs: ReadonlyArray<Vectored>): Figures => {
   const distances = pairs.map(({ vectors: [a, b] }) => 1 - Vectors.cosine(a!, b!))
@@ -73,7 +66,10 @@ const alike = (margin: number, task: string, pairs: ReadonlyArray<Vectored>): Fi
   const shares = isAlike.filter(Boolean).length / pairs.length
   return {
     metrics: {
-      averagePrecision: orNone(Retrieval.averagePrecision(distances.map((distance) => -distance), isAlike)), // prettier-ignore
+      averagePrecision: MultiLabel.averagePrecision(
+        isAlike,
+        distances.map((distance) => -distance),
+      ),
       accuracy: mean(distances.map((distance, at) => (distance < margin / 2 === isAlike[at] ? 1 : 0))),
       loss: mean(
         distances.map((distance, at) => 0.5 * (isAlike[at]! ? distance : Math.max(0, margin - distance)) ** 2),

@@ -1,26 +1,6 @@
 /** How well what is right stands before what is wrong. */
 import * as Vectors from "./Vectors.ts"
 
-/**
- * Average precision of scores, the higher the likelier to be right: Σ (recallₙ − recallₙ₋₁)·precisionₙ over the thresholds
- * that the scores are, highest first (scikit-learn's `average_precision_score`). NaN where nothing is right.
- */
-export const averagePrecision = (scores: ReadonlyArray<number>, isRight: ReadonlyArray<boolean>): number => {
-  const all = isRight.filter(Boolean).length
-  if (all === 0) return Number.NaN
-  const order = scores.map((_, at) => at).sort((i, j) => scores[j]! - scores[i]!)
-  let [right, sum] = [0, 0]
-  for (let from = 0; from < order.length;) {
-    let to = from
-    let found = 0
-    for (; to < order.length && scores[order[to]!] === scores[order[from]!]; to++) if (isRight[order[to]!]) found++
-    right += found
-    sum += (found / all) * (right / to)
-    from = to
-  }
-  return sum
-}
-
 /** A vector that looks for its like. */
 export interface Query {
   readonly vector: Float32Array

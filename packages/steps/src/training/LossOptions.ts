@@ -24,6 +24,7 @@ const allowed = {
   multiLabel: { labelSmoothing: false, classWeights: true },
   regression: { labelSmoothing: false, classWeights: false },
   maskedTokens: { labelSmoothing: true, classWeights: false },
+  sentenceEmbedding: { labelSmoothing: false, classWeights: false },
 } as const satisfies { readonly [K in Head.Kind]: Allowed }
 
 /** In words. */
@@ -33,6 +34,7 @@ const names = {
   multiLabel: "several labels an example",
   regression: "numbers",
   maskedTokens: "hidden tokens",
+  sentenceEmbedding: "sentence embeddings",
 } as const satisfies { readonly [K in Head.Kind]: string }
 
 export type Kinds = Readonly<Record<string, Pick<Head.Head, "kind">>>
