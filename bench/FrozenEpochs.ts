@@ -72,7 +72,7 @@ export const run = Effect.fnUntraced(
               const drawn = order.slice(first, first + workload.batch)
               const made = Batch.make(drawn, heads, 0)
               const rates = subject.rates(at++)
-              yield* updates.apply([{ examples: drawn, ...made }], () => rates, {})
+              yield* updates.apply([{ rows: drawn, ...made }], () => rates, {})
             }
           })
           times.push(yield* Timed.secondsOf(once))

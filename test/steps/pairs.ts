@@ -56,7 +56,15 @@ const right = (rows: ReadonlyArray<Dataset.Example>, combinations: ReadonlyArray
 const together = all.filter((each) => !isHeldOut(each))
 const heldOut = all.filter(isHeldOut)
 
-const withoutNegative = ({ negative: _, ...row }: Dataset.Example): Dataset.Example => row
+const withoutNegative = ({ id, origin, text, pair, labels, scores, tags }: Dataset.Example): Dataset.Example => ({
+  id,
+  origin,
+  ...(text === undefined ? {} : { text }),
+  ...(pair === undefined ? {} : { pair }),
+  labels,
+  tags,
+  ...(scores === undefined ? {} : { scores }),
+})
 
 const tasks = { labels: ["alike"], tags: [], scores: ["near"] }
 const partsOf = (train: ReadonlyArray<Dataset.Example>, test: ReadonlyArray<Dataset.Example>) =>

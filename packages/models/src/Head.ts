@@ -16,7 +16,7 @@ import * as MultiLabel from "./heads/MultiLabel.ts"
 import * as Regression from "./heads/Regression.ts"
 import * as SentenceEmbedding from "./heads/SentenceEmbedding.ts"
 import * as TokenClassification from "./heads/TokenClassification.ts"
-import * as PairLoss from "./PairLoss.ts"
+import type * as PairLoss from "./PairLoss.ts"
 import type * as Pooling from "./Pooling.ts"
 
 /** As authors write it and pipelines keep it. */

@@ -114,7 +114,7 @@ export const train = (balance: Balance.Balance, microBatch = 32): Promise<Traine
         const wanted = Object.entries(feeds).filter(
           ([name]) => !name.startsWith("labels.") || own.some((task) => name === `labels.${task}`),
         )
-        return { examples: [], feeds: Object.fromEntries(wanted), tasks: own }
+        return { rows: [], feeds: Object.fromEntries(wanted), tasks: own }
       })
       const weights = balancing.weights(progress)
       const rates = (groups: ReadonlyArray<Group.Group>) =>

@@ -191,7 +191,7 @@ export const train = (given: Given): Promise<Trained> => {
           { optimizer: AdamW.make() },
           groups.map((group) => ({ group, learningRate: 1e-2, count })),
         )
-      const batch = { examples: drawn, feeds, tasks }
+      const batch = { rows: drawn, feeds, tasks }
       const counts = Object.fromEntries(tasks.map((task) => [task, 1]))
       if (count === 1 && boundary.exact !== undefined)
         unrounded = yield* updates.loss(batch, rates, counts, boundary.exact)

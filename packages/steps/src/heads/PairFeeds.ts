@@ -12,12 +12,12 @@
 import type { SentenceEmbedding } from "@thaw/models/heads/SentenceEmbedding"
 import * as PairLoss from "@thaw/models/PairLoss"
 import * as Tensor from "@thaw/onnx/Tensor"
-import { type EncodedExample, isLabelled } from "../Batch.ts"
+import type { EncodedExample } from "../Batch.ts"
 import type { Labels } from "./Labels.ts"
 
 export const of: Labels = (head, task, rows) => {
   const { loss } = head as SentenceEmbedding
-  const pairs = rows.flatMap((row, at) => (isPair(row) && isLabelled(row, task) ? [at] : []))
+  const pairs = rows.flatMap((row, at) => (isPair(row) && says(row, task) ? [at] : []))
   const others = pairs.map(otherOf)
   const negatives = pairs.filter((at) => hasNegative(rows[at]!)).map(negativeOf)
   const feeds = {
@@ -45,6 +45,8 @@ const compared = (
 })
 
 const isPair = ({ beside = [] }: EncodedExample): boolean => beside.length > 0
+const says = ({ classes, scores = {} }: EncodedExample, task: string): boolean =>
+  Object.hasOwn(classes, task) || Object.hasOwn(scores, task)
 const hasNegative = ({ beside = [] }: EncodedExample): boolean => beside.length > 1
 
 /** The texts of an example are one row after the other. */

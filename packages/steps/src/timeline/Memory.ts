@@ -14,7 +14,7 @@
  * encoders of 4 blocks of 128 to 256 numbers, peaks of 200 to 500 MB were 0.95 to 1.2 times the estimate at the examples'
  * true lengths, and up to 1.3 times where batches are of many lengths, between which arenas lose some.
  */
-import * as Head from "@thaw/models/Head"
+import type * as Head from "@thaw/models/Head"
 import * as InferenceModel from "@thaw/models/InferenceModel"
 import * as MaskedScores from "@thaw/models/MaskedScores"
 import * as Optimizer from "@thaw/models/Optimizer"
