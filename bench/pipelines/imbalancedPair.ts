@@ -9,9 +9,9 @@
  */
 import { Pipeline } from "@thaw/core"
 import { Load, Split } from "@thaw/steps"
-import * as Comparison from "./pair/Comparison.ts"
+import * as Comparison from "./comparison/Comparison.ts"
 import * as Pair from "./pair/Pair.ts"
-import * as SharedData from "./pair/SharedData.ts"
+import * as SharedData from "./comparison/SharedData.ts"
 
 const [banking, bankingTest, moods] = SharedData.files([
   "banking77/train.jsonl",

@@ -17,7 +17,7 @@ import * as Freeze from "@thaw/steps/Freeze"
 import * as Sample from "@thaw/steps/Sample"
 import type * as Scores from "@thaw/steps/Scores"
 import * as Train from "@thaw/steps/Train"
-import * as Rows from "./Rows.ts"
+import * as Rows from "../comparison/Rows.ts"
 
 export const abundant = "intent"
 export const scarce = "sentiment"
