@@ -6,6 +6,8 @@ import * as Dataset from "@thaw/core/Dataset"
 import * as Seed from "@thaw/core/Seed"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Encoder from "@thaw/models/Encoder"
+import * as EncoderConfig from "@thaw/models/EncoderConfig"
+import * as Network from "@thaw/models/Network"
 import * as Tokenizer from "@thaw/models/Tokenizer"
 import * as WordPiece from "@thaw/models/WordPiece"
 import * as Safetensors from "@thaw/onnx/Safetensors"
@@ -102,6 +104,41 @@ describe("an encoder from scratch", () => {
     }
     expect(weights["bert.embeddings.LayerNorm.weight"]).toEqual(narrow["bert.embeddings.LayerNorm.weight"])
     expect(wide.config.json).toMatchObject({ initializer_range: 0.08 })
+  })
+})
+
+describe("a reinitialised encoder", () => {
+  const reinitialised = (encoder: Checkpoint.Checkpoint, seed: number) =>
+    run(Encoder.reinitialised.run({ encoder, seed: Seed.make(seed) }))
+
+  it("is what it was before it learnt anything: the encoder from scratch of the same seed", async () => {
+    const fresh = await scratch(1)
+    const headed = await Effect.runPromise(Checkpoint.withHeads(fresh, Golden.heads, Seed.make(3)))
+    const learnt = Object.entries(await tensors(headed)).map(([name, tensor]) => {
+      const numbers = Float32Array.from(Tensor.numbers(tensor), (value) => value + 1)
+      return [name, Tensor.float32(tensor.shape, numbers)] as const
+    })
+    const trained = {
+      ...headed,
+      weights: Artifact.bytes(Safetensors.encode(Object.fromEntries(learnt))),
+      moments: Artifact.bytes(new Uint8Array()),
+      training: { updates: { "block.1": 4 }, history: [] },
+    }
+    expect(await reinitialised(trained, 1)).toEqual(fresh)
+    expect(await tensors(await reinitialised(trained, 2))).toEqual(await tensors(await scratch(2)))
+  })
+
+  it.each(Golden.families)("has weights of its family, without adapters: %s", async (family) => {
+    const config = Golden.configOf(family)
+    const lora = { rank: 2, alpha: 4, dropout: 0, targets: ["query"] } as const
+    const given = { ...(await scratch(1)), config: { ...config, lora } }
+    const made = await reinitialised(given, 1)
+    expect(made.config).toEqual(config)
+    expect(made.tokenizer).toBe(given.tokenizer)
+    const weights = await tensors(made)
+    const parameters = Network.parameters(EncoderConfig.network(config))
+    expect(Object.keys(weights).sort()).toEqual(parameters.map(({ name }) => name).sort())
+    for (const { name, shape } of parameters) expect(weights[name]!.shape, name).toEqual(shape)
   })
 })
 

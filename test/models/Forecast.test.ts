@@ -40,4 +40,10 @@ describe("what is known of an encoder before its step has run", () => {
     expect(vocab).toBeLessThanOrEqual(50)
     expect(Object.keys(known.guessed)).toEqual(["vocab"])
   })
+
+  it("is the given encoder's of one that is reinitialised", () => {
+    const encoder = Encoder.fromFolder({ path: "./bert" })
+    expect(forecast(Encoder.reinitialised({ encoder, seed: 1 }))).toEqual(forecast(encoder))
+    expect(forecast(Encoder.reinitialised({ encoder: Encoder.fromFolder({ path: "./absent" }) }))).toBeUndefined()
+  })
 })

@@ -1,4 +1,7 @@
-/** Steps that begin a pipeline's network: an encoder from a folder or a hub, or a new one with a tokenizer of its own. */
+/**
+ * Steps that begin a pipeline's network: an encoder from a folder or a hub, a new one with a tokenizer of its own, or one
+ * like a given one that has learnt nothing yet.
+ */
 import { readFileSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
@@ -87,6 +90,16 @@ export const fromHub = (
   return HubEncoder.fromHub({ from: revision === undefined ? address : `${address}@${revision}`, ...task })
 }
 
+/** Every parameter as new, each from a random stream of its own name. */
+const initialWeights = (config: EncoderConfig.EncoderConfig, seed: Seed.Seed): Artifact.Content => {
+  const parameters = Network.parameters(EncoderConfig.network(config))
+  return Artifact.bytes(
+    Safetensors.encode(
+      Object.fromEntries(parameters.map((parameter) => [parameter.name, Parameter.initialise(parameter, seed)])),
+    ),
+  )
+}
+
 /** What an author says of a new encoder. */
 interface Shape {
   readonly blocks: number
@@ -162,17 +175,39 @@ export const fromScratch = Step.make({
     const config = `${JSON.stringify(settings, undefined, 2)}\n`
     const tokenizer = yield* Tokenizer.fromJson(json, config, "the trained tokenizer")
     const dimensions = yield* newDimensions(shape, tokenizer.vocabularySize)
-    const parameters = Network.parameters(Bert.network(dimensions))
-    const weights = Object.fromEntries(
-      parameters.map((parameter) => [parameter.name, Parameter.initialise(parameter, seed)]),
-    )
+    const encoder = EncoderConfig.make(Bert, dimensions)
     return {
-      config: EncoderConfig.make(Bert, dimensions),
+      config: encoder,
       tokenizer: { json, config },
       heads: {},
-      weights: Artifact.bytes(Safetensors.encode(weights)),
+      weights: initialWeights(encoder, seed),
       moments: undefined,
       training: untrained,
     }
   }),
+})
+
+/**
+ * `Encoder.reinitialised({ encoder, seed: 1 })`: the config and the tokenizer of an encoder with random weights, drawn as
+ * its family draws those of a new one. What an encoder knows is what it has beyond this. Heads, a pooler and adapters are
+ * left behind.
+ */
+export const reinitialised = Step.make({
+  name: "Encoder.reinitialised",
+  version: "1",
+  input: { encoder: Checkpoint.Checkpoint, seed: Seed.fromRun },
+  output: Checkpoint.Checkpoint,
+  forecast: ({ inputs: { encoder } }) =>
+    Forecast.is(encoder) ? Forecast.make(Forecast.merged(encoder).config, { guessed: encoder.guessed }) : undefined,
+  run: ({ encoder, seed }) => {
+    const { lora: _, ...config } = encoder.config
+    return {
+      config,
+      tokenizer: encoder.tokenizer,
+      heads: {},
+      weights: initialWeights(config, seed),
+      moments: undefined,
+      training: untrained,
+    }
+  },
 })
