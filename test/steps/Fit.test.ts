@@ -63,6 +63,62 @@ describe("a classifier on features", () => {
   })
 })
 
+describe("the best of classifiers", () => {
+  const weak = Fit.logisticRegression({ features, task: "topic", group: "embeddings", l2: 1e6 })
+  const strong = Fit.logisticRegression({ features, task: "topic", group: "embeddings", l2: 1e-3 })
+
+  it("answers most validation examples right, and is told as an event", async () => {
+    const before = world.events.length
+    const { values } = await world.run({
+      strong,
+      best: Fit.best({ classifiers: { a: weak, b: strong }, validation: test }),
+      scores: Fit.evaluate({ classifier: strong, test }),
+      others: Fit.evaluate({ classifier: weak, test }),
+    })
+    const accuracy = (scores: typeof values.scores) => scores.tasks[0]!.metrics["accuracy"]!
+    expect(accuracy(values.scores)).toBeGreaterThan(accuracy(values.others))
+    expect(values.best).toEqual(values.strong)
+    const told = world.events.slice(before).flatMap((event) => (event._tag === "evaluated" ? [event] : []))
+    expect(told.filter(({ step }) => step === "Fit.best")).toEqual([
+      {
+        _tag: "evaluated",
+        step: "Fit.best",
+        phase: null,
+        task: "topic",
+        split: "validation",
+        metrics: values.scores.tasks[0]!.metrics,
+      },
+    ])
+  })
+
+  it("is of equals the one that comes first by name", async () => {
+    const other = Fit.logisticRegression({ features, task: "topic", group: "embeddings", l2: 1.1e-3 })
+    const best = (classifiers: Parameters<typeof Fit.best>[0]["classifiers"]) =>
+      Fit.best({ classifiers, validation: test })
+    const { values } = await world.run({
+      one: best({ b: other, a: strong }),
+      two: best({ a: other, b: strong }),
+      scores: Fit.evaluate({ classifier: strong, test }),
+      others: Fit.evaluate({ classifier: other, test }),
+    })
+    expect(values.scores.tasks[0]!.metrics["accuracy"]).toBe(values.others.tasks[0]!.metrics["accuracy"])
+    expect([values.one.l2, values.two.l2]).toEqual([1e-3, 1.1e-3])
+  })
+
+  it("is refused of several tasks, of none, and where it cannot be scored", async () => {
+    const mood = Fit.logisticRegression({ features, task: "mood" })
+    const refusal = async (classifiers: Parameters<typeof Fit.best>[0]["classifiers"]) =>
+      (await failureOf({ x: Fit.best({ classifiers, validation: test }) }))[1]
+    expect(await refusal({ strong, mood })).toBe(
+      'Fit.best, classifiers: expected classifiers of one task, got classifiers of "mood", "topic".',
+    )
+    expect(await refusal({})).toBe("Fit.best, classifiers: expected classifiers of one task, got none.")
+    const cls = Encode.trainFeatures({ ...given, pooling: "cls", examples: parts.train })
+    const pooled = Fit.logisticRegression({ features: cls, task: "topic" })
+    expect(await refusal({ pooled })).toContain("Fit.best, pooled: expected features of the encoder")
+  })
+})
+
 describe("what cannot be fitted or evaluated", () => {
   it("is a group that was not encoded", async () => {
     const top = Encode.trainFeatures({ encoder, pooling: "mean", examples: parts.train })

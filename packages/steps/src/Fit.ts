@@ -113,32 +113,83 @@ export const evaluate = Step.make({
   output: Scores.kind,
   run: Effect.fnUntraced(function* ({ classifier, test, overlap }) {
     const { label: step } = yield* Step.StepRun
-    const { emit } = yield* RunEvents
-    const { task, labels } = classifier
-    const { encoder, pooling } = Features.originOf(test)
-    if (encoder !== classifier.encoder || pooling !== classifier.pooling) {
+    const scores = yield* scoresOf(classifier, test, overlap, step)
+    yield* tell(step, "test", scores)
+    return { tasks: [scores] }
+  }),
+})
+
+/**
+ * `Fit.best({ classifiers: { weak, strong }, validation })`: of classifiers of one task, such as fitted with several
+ * penalties, the one that answers most validation examples right; of equals the one that comes first by name.
+ *
+ * Fails as `Fit.evaluate` does, and when the classifiers are of several tasks or there is none.
+ */
+export const best = Step.make({
+  name: "Fit.best",
+  version: "1",
+  input: { classifiers: Artifact.record(kind), validation: Features.HeldOutFeatures },
+  output: kind,
+  run: Effect.fnUntraced(function* ({ classifiers, validation }) {
+    const { label: step } = yield* Step.StepRun
+    const names = Object.keys(classifiers).sort()
+    const tasks = [...new Set(names.map((name) => classifiers[name]!.task))]
+    if (tasks.length !== 1) {
       return yield* new InvalidData({
-        where: step,
-        expected: `features of the encoder that the classifier was fitted on, pooled by ${classifier.pooling}`,
-        got: encoder === classifier.encoder ? `features pooled by ${pooling}` : "features of another encoder",
-        advice: "Encode both parts with the same encoder and pooling.",
+        where: `${step}, classifiers`,
+        expected: "classifiers of one task",
+        got: tasks.length === 0 ? "none" : `classifiers of ${Problem.list(tasks)}`,
+        advice: "",
       })
     }
-    yield* Dataset.requireTask(test, task, `${step}, task ${task}`)
-    const matrix = yield* Features.matrix(test, classifier.group, step)
-    const classes = new Map(labels.map((label, at) => [label, at]))
-    const unseen = yield* Unseen.rows(yield* textsOf(classifier), labelled(test, task), test, overlap, step)
-    const answers = yield* Effect.forEach(unseen.rows, ({ id, row, label }) =>
-      Effect.map(Batch.classOf(label, classes, `${step}, task ${task}, example ${id}`), (truth) => ({
-        truth,
-        scores: Logistic.scores(classifier, Features.vector(matrix, row)),
+    const scored = yield* Effect.forEach(names, (name) =>
+      Effect.map(scoresOf(classifiers[name]!, validation, undefined, `${step}, ${name}`), (scores) => ({
+        classifier: classifiers[name]!,
+        scores,
       })),
     )
-    yield* Evaluation.requireExamples(answers.length, task, step)
-    const scores = Classification.figures(task, labels, answers)
-    yield* emit({ _tag: "evaluated", step, phase: null, task, split: "test", metrics: scores.metrics })
-    return { tasks: [unseen.overlap === undefined ? scores : { ...scores, overlap: unseen.overlap }] }
+    const chosen = scored.reduce((first, next) =>
+      next.scores.metrics["accuracy"]! > first.scores.metrics["accuracy"]! ? next : first,
+    )
+    yield* tell(step, "validation", chosen.scores)
+    return chosen.classifier
   }),
+})
+
+const tell = Effect.fnUntraced(function* (step: string, split: string, { task, metrics }: Scores.TaskScores) {
+  yield* (yield* RunEvents).emit({ _tag: "evaluated", step, phase: null, task, split, metrics })
+})
+
+/** @param where names the step, for messages */
+const scoresOf = Effect.fnUntraced(function* (
+  classifier: Classifier,
+  heldOut: Features.HeldOutFeatures,
+  overlap: Unseen.Overlap | undefined,
+  where: string,
+) {
+  const { task, labels } = classifier
+  const { encoder, pooling } = Features.originOf(heldOut)
+  if (encoder !== classifier.encoder || pooling !== classifier.pooling) {
+    return yield* new InvalidData({
+      where,
+      expected: `features of the encoder that the classifier was fitted on, pooled by ${classifier.pooling}`,
+      got: encoder === classifier.encoder ? `features pooled by ${pooling}` : "features of another encoder",
+      advice: "Encode both parts with the same encoder and pooling.",
+    })
+  }
+  yield* Dataset.requireTask(heldOut, task, `${where}, task ${task}`)
+  const matrix = yield* Features.matrix(heldOut, classifier.group, where)
+  const classes = new Map(labels.map((label, at) => [label, at]))
+  const unseen = yield* Unseen.rows(yield* textsOf(classifier), labelled(heldOut, task), heldOut, overlap, where)
+  const answers = yield* Effect.forEach(unseen.rows, ({ id, row, label }) =>
+    Effect.map(Batch.classOf(label, classes, `${where}, task ${task}, example ${id}`), (truth) => ({
+      truth,
+      scores: Logistic.scores(classifier, Features.vector(matrix, row)),
+    })),
+  )
+  yield* Evaluation.requireExamples(answers.length, task, where)
+  const scores = Classification.figures(task, labels, answers)
+  return unseen.overlap === undefined ? scores : { ...scores, overlap: unseen.overlap }
 })
 
 const textsOf = ({ texts }: Classifier) =>
