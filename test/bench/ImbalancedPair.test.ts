@@ -208,6 +208,39 @@ describe("rows of a comparison", () => {
     )
   })
 
+  it("are of every label its share, others with another seed", async () => {
+    const uneven = Dataset.filter(
+      intent.train,
+      ({ id, labels }) => labels["intent"] !== "pay" || Number(id.slice(1)) < 40,
+    )
+    const stratified = (seed: number) => Rows.stratified({ examples: uneven, task: "intent", count: 21, seed })
+    const { values } = await world.run({ one: stratified(1), two: stratified(2) })
+    const drawn = (dataset: Dataset.Dataset) => Array.from(Dataset.rowsOf(dataset))
+    const counts = (dataset: Dataset.Dataset) =>
+      ["pay", "send", "block", "order"].map(
+        (label) => drawn(dataset).filter(({ labels }) => labels["intent"] === label).length,
+      )
+    // Of 10, 20, 20 and 20 rows 3, 6, 6 and 6 are 21.
+    expect(counts(values.one)).toEqual([3, 6, 6, 6])
+    expect(counts(values.two)).toEqual([3, 6, 6, 6])
+    const ids = (dataset: Dataset.Dataset) => drawn(dataset).map(({ id }) => id)
+    expect(ids(values.one)).not.toEqual(ids(values.two))
+    const places = ids(values.one).map((id) => Number(id.slice(1)))
+    expect(places).toEqual(places.toSorted((a, b) => a - b))
+  })
+
+  it("are refused where there are fewer, or a label would have none", async () => {
+    const refusal = async (count: number) =>
+      (await world.failure({ rows: Rows.stratified({ examples: sentiment.train, task: "sentiment", count, seed: 1 }) }))
+        .message
+    expect(await refusal(41)).toContain(
+      "Rows.stratified, count: expected at most 40 examples, and so many that every label has one, got 41.",
+    )
+    expect(await refusal(1)).toContain(
+      "Rows.stratified, count: expected at most 40 examples, and so many that every label has one, got 1 of 2 labels.",
+    )
+  })
+
   it("are one corpus of all training texts, without labels", async () => {
     const { values } = await world.run({ corpus: Rows.corpus({ of: { a: intent.train, b: sentiment.train } }) })
     const rows = [...Dataset.rowsOf(values.corpus)]

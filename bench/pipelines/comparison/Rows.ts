@@ -5,7 +5,10 @@ import { InvalidData } from "@thaw/core/Errors"
 import * as Problem from "@thaw/core/Problem"
 import * as Seed from "@thaw/core/Seed"
 import * as Step from "@thaw/core/Step"
+import * as Quota from "@thaw/steps/sample/Quota"
 import { Effect, Schema } from "effect"
+
+const Count = Schema.Int.check(Schema.isGreaterThan(0))
 
 /**
  * `Rows.few({ examples: train, task: "sentiment", each: 150, seed: 1 })`: so many examples of every label, in the order
@@ -19,22 +22,15 @@ export const few = Step.make({
   input: {
     examples: Dataset.TrainExamples,
     task: Schema.String,
-    each: Schema.Int.check(Schema.isGreaterThan(0)),
+    each: Count,
     seed: Seed.fromRun,
   },
   output: Dataset.TrainExamples,
   run: Effect.fnUntraced(function* ({ examples, task, each, seed }) {
     const { label: step } = yield* Step.StepRun
     yield* Dataset.requireTask(examples, task, step)
-    const ranks = new Map<string, Array<{ readonly id: string; readonly rank: number }>>()
-    for (const { id, labels } of Dataset.rowsOf(examples)) {
-      if (!Object.hasOwn(labels, task)) continue
-      const own = ranks.get(labels[task]!) ?? []
-      own.push({ id, rank: Seed.fraction(seed, "example", id) })
-      ranks.set(labels[task]!, own)
-    }
-    const drawn = new Set<string>()
-    for (const [label, own] of ranks) {
+    const ranked = rankedByLabel(examples, task, seed)
+    for (const [label, own] of ranked) {
       if (own.length < each) {
         return yield* new InvalidData({
           where: `${step}, task ${task}`,
@@ -43,12 +39,71 @@ export const few = Step.make({
           advice: "",
         })
       }
-      own.sort((a, b) => a.rank - b.rank)
-      for (const { id } of own.slice(0, each)) drawn.add(id)
     }
-    return Dataset.filter(examples, ({ id }) => drawn.has(id))
+    return drawn(examples, ranked, () => each)
   }),
 })
+
+/**
+ * `Rows.stratified({ examples: train, task: "intent", count: 300, seed: 1 })`: so many examples, of every label its share
+ * by largest remainders, in the order they had. Which they are follows from the seed, their ids and how many there are of
+ * each label.
+ *
+ * Fails when there are fewer examples, and when a label would have none.
+ */
+export const stratified = Step.make({
+  name: "Rows.stratified",
+  version: "1",
+  input: {
+    examples: Dataset.TrainExamples,
+    task: Schema.String,
+    count: Count,
+    seed: Seed.fromRun,
+  },
+  output: Dataset.TrainExamples,
+  run: Effect.fnUntraced(function* ({ examples, task, count, seed }) {
+    const { label: step } = yield* Step.StepRun
+    yield* Dataset.requireTask(examples, task, step)
+    const ranked = rankedByLabel(examples, task, seed)
+    const labels = [...ranked.keys()].sort()
+    const sizes = labels.map((label) => ranked.get(label)!.length)
+    const total = sizes.reduce((sum, size) => sum + size, 0)
+    const counts = Quota.largestRemainder(
+      sizes.map((size) => size / total),
+      count,
+    )
+    if (count > total || counts.includes(0)) {
+      return yield* new InvalidData({
+        where: `${step}, count`,
+        expected: `at most ${total} examples, and so many that every label has one`,
+        got: `${count}${count > total ? "" : ` of ${labels.length} labels`}`,
+        advice: "",
+      })
+    }
+    const counted = new Map(labels.map((label, at) => [label, counts[at]!]))
+    return drawn(examples, ranked, (label) => counted.get(label)!)
+  }),
+})
+
+type Ranked = ReadonlyMap<string, ReadonlyArray<string>>
+
+/** Ids of the examples of every label, in an order that follows from the seed. */
+const rankedByLabel = (examples: Dataset.TrainExamples, task: string, seed: Seed.Seed): Ranked => {
+  const ranks = new Map<string, Array<{ readonly id: string; readonly rank: number }>>()
+  for (const { id, labels } of Dataset.rowsOf(examples)) {
+    if (!Object.hasOwn(labels, task)) continue
+    const own = ranks.get(labels[task]!) ?? []
+    own.push({ id, rank: Seed.fraction(seed, "example", id) })
+    ranks.set(labels[task]!, own)
+  }
+  return new Map([...ranks].map(([label, own]) => [label, own.sort((a, b) => a.rank - b.rank).map(({ id }) => id)]))
+}
+
+/** The first of every label. */
+const drawn = (examples: Dataset.TrainExamples, ranked: Ranked, count: (label: string) => number) => {
+  const ids = new Set([...ranked].flatMap(([label, own]) => own.slice(0, count(label))))
+  return Dataset.filter(examples, ({ id }) => ids.has(id))
+}
 
 /**
  * `Rows.corpus({ of: { intent, sentiment } })`: the texts of all, for a vocabulary. They keep no labels, and their ids begin
