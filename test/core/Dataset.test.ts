@@ -201,9 +201,24 @@ describe("pairs, label sets and scores", () => {
     )
   })
 
+  it("may have a third text beside a second, and say whether they do", () => {
+    const three = row("a", { pair: "x", negative: "y" })
+    const dataset = Dataset.examples([three], rich)
+    expect([...Dataset.rowsOf(dataset)]).toEqual([{ ...three, labelSets: {}, scores: {} }])
+    const parts = ["pair", "negative"] as const
+    expect(parts.map((part) => Dataset.has(dataset, part))).toEqual([true, true])
+    expect(parts.map((part) => Dataset.has(Dataset.examples([row("b")], rich), part))).toEqual([false, false])
+  })
+
   it("are refused where some have a second text and some have none, and where a score is no number", () => {
     expect(() => Dataset.examples([row("a", { pair: "x" }), row("b")], rich)).toThrow(
       'example "b": expected text and pair, got text. The examples of one dataset have one form.',
+    )
+    expect(() => Dataset.examples([row("a", { pair: "x", negative: "y" }), row("b", { pair: "z" })], rich)).toThrow(
+      'example "b": expected text, pair and negative, got text and pair. The examples of one dataset have one form.',
+    )
+    expect(() => Dataset.examples([row("a", { negative: "y" })], rich)).toThrow(
+      'example "a": expected text, got text and negative. The examples of one dataset have one form.',
     )
     expect(() => Dataset.examples([row("a", { scores: { stars: Number.NaN } })], rich)).toThrow(
       'example "a": expected a number for task "stars", got NaN.',

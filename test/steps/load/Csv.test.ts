@@ -96,6 +96,18 @@ describe("Load.csv", () => {
     )
   })
 
+  it("reads a third text, which stands beside a second only", async () => {
+    const content = "q,a,no\nWhy?,So.,Never.\nHow?,Thus.,\n"
+    const rows = await load(content, { text: "q", pair: "a", negative: "no" })
+    expect(rows.map(({ text, pair, negative }) => [text, pair, negative])).toEqual([
+      ["Why?", "So.", "Never."],
+      ["How?", "Thus.", ""],
+    ])
+    expect((await error(content, { text: "q", negative: "no" })).message).toBe(
+      'Load.csv: expected "pair" beside "negative", got "negative" alone. Name the field with the text that belongs with the first.',
+    )
+  })
+
   it("separates by tabs in a .tsv file and by what it is told", async () => {
     expect(await load("text\ttopic\na, b\tx\n", topic, "topics.tsv")).toMatchObject([
       { text: "a, b", labels: { topic: "x" } },
