@@ -30,6 +30,7 @@ import type * as Cells from "./Cells.ts"
 import { ArtifactBroken, InvalidData } from "./Errors.ts"
 import { Fingerprints } from "./Fingerprints.ts"
 import * as ExampleColumns from "./internal/ExampleColumns.ts"
+import * as ExampleForm from "./internal/ExampleForm.ts"
 import { own } from "./internal/ExampleColumns.ts"
 import * as ExampleRows from "./internal/ExampleRows.ts"
 import * as RecordBatchFile from "./RecordBatchFile.ts"
@@ -130,14 +131,15 @@ export const collector = (tasks: Tasks): Collector => {
     add: (row) => {
       form ??= ExampleColumns.formOf(row)
       columns ??= ExampleColumns.collector(form, tasks)
-      checkRow(row, form)
-      if (ids.add(row.id, ids.size) !== -1) refuse(row, "an id of its own", "one that an earlier example has")
+      ExampleForm.check(row, form)
+      if (ids.add(row.id, ids.size) !== -1)
+        ExampleForm.invalid(row, "an id of its own", "one that an earlier example has")
       columns.add(row)
     },
     addColumns: (rows, start, end, taken) => {
       const found = ExampleColumns.formOf(rows)
       form ??= found
-      if (found !== form) refuseForm({ id: textAt(rows.id, start) }, form, found)
+      if (found !== form) ExampleForm.refuse({ id: textAt(rows.id, start) }, form, found)
       const into = (columns ??= ExampleColumns.collector(form, tasks))
       let from = start
       ids.addCells(rows.id, start, end, (row) => {
@@ -179,35 +181,6 @@ const checkTasks = (tasks: Tasks): void => {
 }
 
 const textAt = ({ bytes, from, to }: Cells.Cells, row: number): string => bytes.toString("utf8", from[row], to[row])
-
-const refuse = (row: Pick<Example, "id">, expected: string, got: string, advice = ""): never => {
-  throw new InvalidData({ where: `example ${JSON.stringify(row.id)}`, expected, got, advice })
-}
-
-const refuseForm = (row: Pick<Example, "id">, form: ExampleColumns.Form, found: string): never =>
-  refuse(row, form, found, "The examples of one dataset have one form.")
-
-const checkRow = (row: Example, form: ExampleColumns.Form): void => {
-  const found = formOf(row)
-  if (found !== form) refuseForm(row, form, found)
-  const tokens = row.tokens?.length ?? 0
-  for (const [task, tags] of Object.entries(row.tags)) {
-    if (tags.length !== tokens)
-      refuse(row, `${tokens} tags for task ${JSON.stringify(task)}, one per token`, String(tags.length))
-  }
-  if (row.scores === undefined) return
-  for (const [task, score] of Object.entries(row.scores)) {
-    if (!Number.isFinite(score)) refuse(row, `a number for task ${JSON.stringify(task)}`, String(score))
-  }
-}
-
-const formOf = ({ text, pair, negative, tokens }: Example): string => {
-  if (text !== undefined && pair === undefined && negative === undefined && tokens === undefined) return "text"
-  const parts = { text, pair, negative, tokens }
-  const given = (["text", "pair", "negative", "tokens"] as const).filter((name) => parts[name] !== undefined)
-  const [last = "neither"] = given.slice(-1)
-  return given.length > 1 ? `${given.slice(0, -1).join(", ")} and ${last}` : last
-}
 
 const columnsOf = ({ schema }: Pick<Dataset, "schema">, role: Role): ReadonlyArray<string> =>
   schema.fields
