@@ -39,7 +39,7 @@ const { frozen, frozenFew, trainedFew } = Probe.make({
   seeds,
   few: 300,
   l2: [0.1, 1, 10],
-  training: { epochs: 8, batch: 16, rate: 1e-3, maxTokens: 64 },
+  training: { epochs: 5, batch: 16, rate: 1e-3, maxTokens: 64 },
 })
 
 const compared = (scores: Probe.ByEncoder) =>
