@@ -208,7 +208,7 @@ export const classOf = (
   return index === undefined ? Effect.fail(unknownLabel(label, known, where)) : Effect.succeed(index)
 }
 
-export const unknownLabel = (label: string, known: ReadonlyMap<string, number>, where: string): InvalidData =>
+const unknownLabel = (label: string, known: ReadonlyMap<string, number>, where: string): InvalidData =>
   new InvalidData({
     where,
     expected: `a label that occurs in training: ${Problem.list(known.keys())}`,

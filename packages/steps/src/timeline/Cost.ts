@@ -164,11 +164,13 @@ const cacheOf = (phase: Of, { model }: Graphs, tokens: Estimate.Estimate): Pick<
   const { boundary } = model
   if (boundary === undefined) return { cacheBytes: Estimate.exact(0), cache: "none" }
   const { dimensions } = before.config
+  // Of pairs every text is kept, and equal ones once.
+  const texts = textsOf(phase)
   const examples = Estimate.sum(
     distinct(phase).map((origin) =>
       origin?.facts === undefined
         ? Estimate.unknown(origin?.step ?? "its data")
-        : Estimate.exact(origin.facts.examples),
+        : Estimate.known(texts * origin.facts.examples, texts === 1 ? "exact" : "atMost"),
     ),
   )
   const { budgetBytes, precision } = settings.cache
@@ -194,11 +196,11 @@ interface Amounts {
 const workOf = (phase: Of, { model }: Graphs, { updates, padded, mean }: Amounts, kept: boolean): Estimate.Estimate => {
   const { accumulate } = phase.settings
   const sets = setsOf(phase)
-  const examples = distinct(phase).reduce((sum, origin) => sum + (origin?.facts?.examples ?? 0), 0)
+  const rows = textsOf(phase) * distinct(phase).reduce((sum, origin) => sum + (origin?.facts?.examples ?? 0), 0)
   return Estimate.all([roughly, updates, padded, mean], (_, count, width, tokens) => {
-    const rows = Memory.rowsOf(phase.settings, width, textsOf(phase))
-    const { batch } = rows
-    const lengths = { ...rows, tokens: width, masked: maskedOf(phase) }
+    const sizes = Memory.rowsOf(phase.settings, width, textsOf(phase))
+    const { batch } = sizes
+    const lengths = { ...sizes, tokens: width, masked: maskedOf(phase) }
     const batches = count * accumulate
     const above = phase.weights.reduce((sum, { task, share }) => {
       const graphs = Memory.graphsOf(
@@ -209,7 +211,7 @@ const workOf = (phase: Of, { model }: Graphs, { updates, padded, mean }: Amounts
       return sum + part * Memory.work(graphs, lengths)
     }, 0)
     const below = kept
-      ? Math.min(examples, batches * batch) * Memory.workBelow(model, { batch: 1, tokens })
+      ? Math.min(rows, batches * batch) * Memory.workBelow(model, { batch: 1, tokens })
       : batches * Memory.workBelow(model, lengths)
     return batches * above + below
   })

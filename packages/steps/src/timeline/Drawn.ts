@@ -36,7 +36,7 @@ export const course = (
   const pools: Array<Course.Pool> = []
   for (const [task, origin] of origins) {
     if (origin?.facts === undefined) return Estimate.unknown(origin?.step ?? where)
-    // A task that the data has no column for asks for hidden tokens, and takes every example.
+    // A task that the data has no column for asks for hidden tokens or for pairs, and takes every example.
     const { tasks, examples, lengths } = origin.facts
     const known = Object.hasOwn(tasks, task) ? tasks[task]! : { examples, words: Uint32Array.from(lengths) }
     pools.push({
