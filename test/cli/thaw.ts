@@ -35,13 +35,14 @@ export const start = (
   folder: string,
   args: ReadonlyArray<string>,
   environment: Readonly<Record<string, string>> = {},
+  timeoutMillis = 55_000,
 ): Started => {
   const { NO_COLOR: _, THAW_DEBUG: __, ...inherited } = process.env
   const child = spawn(process.execPath, [main, ...args], {
     cwd: folder,
     env: { ...inherited, THAW_HOME: path.join(folder, ".thaw"), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 55_000,
+    timeout: timeoutMillis,
   })
   let stdout = ""
   let stderr = ""
@@ -67,7 +68,8 @@ export const thaw = (
   folder: string,
   args: ReadonlyArray<string>,
   environment: Readonly<Record<string, string>> = {},
-): Promise<Ended> => start(folder, args, environment).ended
+  timeoutMillis?: number,
+): Promise<Ended> => start(folder, args, environment, timeoutMillis).ended
 
 /** Standard output as the events of `--json`. */
 export const events = ({

@@ -105,8 +105,8 @@ describe("the work of a phase", () => {
 
 describe("the longest of a batch", () => {
   it("is the mean over all draws", () => {
-    const lengths = [2, 3, 3, 7]
-    const pairs = lengths.flatMap((a) => lengths.map((b) => Math.max(a, b)))
+    const lengths = Uint32Array.of(2, 3, 3, 7)
+    const pairs = [...lengths].flatMap((a) => [...lengths].map((b) => Math.max(a, b)))
     expect(Facts.longestOf({ lengths }, 2)).toBeCloseTo(pairs.reduce((sum, each) => sum + each, 0) / pairs.length, 12)
     expect(Facts.longestOf({ lengths }, 1)).toBe(15 / 4)
     expect(Facts.longestOf({ lengths }, 1000)).toBeCloseTo(7, 12)

@@ -18,23 +18,24 @@ export interface Facts {
   /** Mean, over all examples. */
   readonly words: number
   /** Words of each example, fewest first. */
-  readonly lengths: ReadonlyArray<number>
+  readonly lengths: Uint32Array
 }
 
 export const of = (dataset: Dataset.Dataset): Facts => {
   const tasks = Dataset.namesOf(Dataset.tasksOf(dataset))
   const counts = tasks.map(() => tasks.map(() => 0))
   const different = tasks.map(() => new Set<string>())
-  const lengths = tasks.map((): Array<number> => [])
-  const every: Array<number> = []
+  const lengths = tasks.map(() => new Uint32Array(dataset.size))
+  const every = new Uint32Array(dataset.size)
+  let seen = 0
   let words = 0
   for (const row of Dataset.rowsOf(dataset)) {
     const length = (row.tokens ?? Dataset.textOf(row).split(/\s+/)).length
     words += length
-    every.push(length)
+    every[seen++] = length
     const carried = tasks.flatMap((task, at) => (valuesOf(row, task) === undefined ? [] : [at]))
     for (const at of carried) {
-      lengths[at]!.push(length)
+      lengths[at]![counts[at]![at]!] = length
       for (const value of valuesOf(row, tasks[at]!)!) different[at]!.add(value)
       for (const other of carried) counts[at]![other]!++
     }
@@ -44,13 +45,13 @@ export const of = (dataset: Dataset.Dataset): Facts => {
   return {
     tasks: byTask((at) => ({
       examples: counts[at]![at]!,
-      words: Uint32Array.from(lengths[at]!),
+      words: lengths[at]!.slice(0, counts[at]![at]!),
       labels: different[at]!.size,
     })),
     together: byTask((at) => byTask((other) => counts[at]![other]!)),
     examples: dataset.size,
     words: dataset.size === 0 ? 0 : words / dataset.size,
-    lengths: every.sort((a, b) => a - b),
+    lengths: every.sort(),
   }
 }
 

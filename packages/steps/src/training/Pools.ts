@@ -35,7 +35,7 @@ export const of = Effect.fnUntraced(function* (
   const pools: Array<Pool> = []
   for (const corpus of corpora) {
     for (const task of corpus.tasks) {
-      const labelled = corpus.examples.filter((example) => Batch.isDrawable(corpus, example, task))
+      const labelled = those(corpus.examples, (example) => Batch.isDrawable(corpus, example, task))
       const pool = yield* poolOf(task, labelled, train[task]!, rates[task] ?? 1, told, `${where}, task ${task}`)
       const mask = corpus.masks[task]
       pools.push(mask === undefined ? pool : { ...pool, mask })
@@ -52,6 +52,12 @@ const formOf = (examples: ReadonlyArray<Batch.EncodedExample>, task: string): st
   if (some(({ classSets }) => classSets)) return "several labels an example"
   return some(({ scores }) => scores) ? "numbers" : "no labels"
 }
+
+/** The examples of which it is true. Where it is of all, which are many, they are no second list. */
+const those = (
+  examples: ReadonlyArray<Batch.EncodedExample>,
+  isTrue: (example: Batch.EncodedExample) => boolean,
+): ReadonlyArray<Batch.EncodedExample> => (examples.every(isTrue) ? examples : examples.filter(isTrue))
 
 const poolOf = Effect.fnUntraced(function* (
   task: string,
@@ -171,9 +177,8 @@ export const drawnFrom = (corpora: ReadonlyArray<Batch.Corpus>, course: Course.C
   return corpora.map(({ tasks, examples, masks }) => {
     const kept = tasks.filter((task) => !Object.hasOwn(masks, task))
     const drawn = course.pools.reduce((sum, { task }, at) => sum + (kept.includes(task) ? draws[at]! : 0), 0)
-    const rows = examples
-      .filter((example) => kept.some((task) => Batch.isLabelled(example, task)))
-      .flatMap(Batch.rowsOf)
-    return { examples: rows, draws: Math.round(drawn * textsOf(examples)) }
+    const asked = those(examples, (example) => kept.some((task) => Batch.isLabelled(example, task)))
+    const each = textsOf(examples)
+    return { examples: each === 1 ? asked : asked.flatMap(Batch.rowsOf), draws: Math.round(drawn * each) }
   })
 }
