@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import * as Charsmap from "@thaw/models/Charsmap"
 import * as Tokenizer from "@thaw/models/Tokenizer"
 import * as WordPiece from "@thaw/models/WordPiece"
 import { Effect } from "effect"
 import fc from "fast-check"
 import { Tokenizer as Native } from "tokenizers"
 import { describe, expect, it } from "vitest"
+import { charsmap, nmtNfkc } from "./charsmap.ts"
 import { isNewer } from "./newerUnicode.ts"
 import { bpe, unigram } from "./tokenizerFiles.ts"
 
@@ -39,11 +41,14 @@ const torture = [
   "x".repeat(300),
 ]
 
+const precompiled = (table: string) => ({ type: "Precompiled", precompiled_charsmap: table })
+
 const kinds = [
   ["byte-level BPE of RoBERTa's form", bpe({ family: "roberta" })],
   ["byte-level BPE with a space put first", bpe({ family: "roberta", prefixed: true })],
   ["byte-level BPE of ModernBERT's form", bpe({ family: "modernbert" })],
   ["SentencePiece unigram of XLM-R's form", unigram()],
+  ["SentencePiece unigram with a table of normalised characters", unigram(precompiled(charsmap(nmtNfkc())))],
 ] as const
 
 describe.each(kinds)("%s", (_, json) => {
@@ -152,6 +157,47 @@ it("WordPiece in RoBERTa's frame, as MPNet has it, gives the native library's pa
   expect(own.ids.filter((id) => id === 3)).toHaveLength(3)
 })
 
+describe("a table of normalised characters", () => {
+  const table = precompiled(charsmap([["é", "e"], ["ﬁ", "fi"], ["a\u0301", "á"], ["\u000b", ""], ["x", "the"]])) // prettier-ignore
+
+  it("is read as the native library reads it: clusters of few bytes as a whole, by their shortest beginning", async () => {
+    const { ours, theirs } = await load(unigram(table))
+    // "é" with a mark is looked up as one, found by its beginning, and the mark goes; six bytes are looked up one by one.
+    for (const text of [
+      "éx",
+      "é\u0301 the",
+      "a\u0301x",
+      "ﬁ\u0301\u0301 ﬁ",
+      "t\u000bhe",
+      "\u00a0\u0301x the \u0301x",
+      "x y",
+    ]) {
+      const expected = (await theirs.encode(text)).getIds()
+      expect([...Tokenizer.encode(ours, text, { maxTokens: 64 }).ids], text).toEqual(expected)
+    }
+  })
+
+  it("may be one of several normalisers", async () => {
+    const lowercase = { type: "Lowercase" }
+    const { ours, theirs } = await load(unigram({ type: "Sequence", normalizers: [lowercase, table] }))
+    const expected = (await theirs.encode("X ÉX THE")).getIds()
+    expect([...Tokenizer.encode(ours, "X ÉX THE", { maxTokens: 64 }).ids]).toEqual(expected)
+  })
+
+  it("whatever its bytes are: in a sentence or an answer, and never otherwise", async () => {
+    const good = Buffer.from(table.precompiled_charsmap, "base64")
+    await fc.assert(
+      fc.asyncProperty(fc.nat(good.length - 1), fc.nat(255), async (at, byte) => {
+        const bytes = Buffer.from(good)
+        bytes[at] = byte
+        const parsed = await run(Effect.result(Charsmap.parse(bytes.toString("base64"), "x")))
+        if (parsed._tag === "Success") expect(typeof parsed.success("éx a\u0301 ﬁ the")).toBe("string")
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
 describe("settings of other kinds", () => {
   it("have the padding token of RoBERTa where none is told", async () => {
     expect((await load(bpe({ family: "roberta" }))).ours.padId).toBe(1)
@@ -177,6 +223,12 @@ describe("settings of other kinds", () => {
       unigram(),
       (file) => (file["pre_tokenizer"] = { type: "Metaspace", replacement: "▁" }),
       /tokenizer\.json, pre_tokenizer\.type: expected "Sequence", got "Metaspace"\. Read are/,
+    ],
+    [
+      "a table of normalised characters that is none",
+      unigram(precompiled(Buffer.from([255, 255, 255, 255, 0]).toString("base64"))),
+      () => undefined,
+      /^folder, tokenizer\.json, normalizer\.precompiled_charsmap: expected a table of normalised characters, got 5 bytes, whose trie would have 4294967295\. Read are/,
     ],
     [
       "unigram without its unknown token",

@@ -113,8 +113,8 @@ export const bpe = ({ family, prefixed = false }: Choices): string => {
   })
 }
 
-/** A file in the form of XLM-R's, but for its table of normalised characters: NFKC stands for it. */
-export const unigram = (): string => {
+/** A file in the form of XLM-R's; NFKC stands for its table of normalised characters unless one is given. */
+export const unigram = (normalizer: object = { type: "NFKC" }): string => {
   const specials = ["<s>", "<pad>", "</s>", "<unk>"]
   const letters = [...new Set(corpus.join("").normalize("NFKC").replaceAll(/\s/g, ""))]
   const words = [...new Set(corpus.join(" ").match(/\p{L}+/gu))]
@@ -138,7 +138,7 @@ export const unigram = (): string => {
       ...specials.map((token, id) => special(token, id)),
       special("<mask>", vocab.length, { lstrip: true }),
     ],
-    normalizer: { type: "NFKC" },
+    normalizer,
     pre_tokenizer: {
       type: "Sequence",
       pretokenizers: [

@@ -9,6 +9,7 @@ import { Tokenizer as Library } from "@huggingface/tokenizers"
 import type * as Dataset from "@thaw/core/Dataset"
 import * as Problem from "@thaw/core/Problem"
 import { Effect, Schema } from "effect"
+import { Id } from "./ConfigJson.ts"
 import { TokenizerInvalid } from "./Errors.ts"
 import * as JsonFile from "./JsonFile.ts"
 import * as TokenizerKind from "./TokenizerKind.ts"
@@ -56,7 +57,7 @@ export interface Limit {
 }
 
 const FileJson = Schema.Struct({
-  added_tokens: Schema.Array(Schema.Struct({ id: Schema.Int, content: Schema.String })),
+  added_tokens: Schema.Array(Schema.Struct({ id: Id, content: Schema.String })),
   post_processor: Schema.Struct({
     type: Schema.Literals(["TemplateProcessing", "BertProcessing", "RobertaProcessing"]),
   }),

@@ -14,6 +14,8 @@
 import {
   BertNormalizer as LibraryNormalizer,
   ByteLevelPreTokenizer,
+  PrecompiledNormalizer,
+  SequenceNormalizer,
   SequencePreTokenizer,
   type Tokenizer as Library,
   WhitespaceSplitPreTokenizer,
@@ -21,6 +23,8 @@ import {
 import type * as Problem from "@thaw/core/Problem"
 import { Effect, Schema } from "effect"
 import * as BertNormalizer from "./BertNormalizer.ts"
+import * as Charsmap from "./Charsmap.ts"
+import * as ConfigJson from "./ConfigJson.ts"
 import * as JsonFile from "./JsonFile.ts"
 
 export interface TokenizerKind {
@@ -47,7 +51,7 @@ const WordPiece = Schema.Struct({
     lowercase: Schema.Boolean,
   }),
   pre_tokenizer: Schema.Struct({ type: Schema.Literal("BertPreTokenizer") }),
-  model: Schema.Struct({ unk_token: Schema.String, vocab: Schema.Record(Schema.String, Schema.Int) }),
+  model: Schema.Struct({ unk_token: Schema.String, vocab: Schema.Record(Schema.String, ConfigJson.Id) }),
 })
 
 const Bpe = Schema.Struct({
@@ -58,12 +62,23 @@ const Bpe = Schema.Struct({
     use_regex: Schema.optionalKey(Schema.Literal(true)),
   }),
   model: Schema.Struct({
-    vocab: Schema.Record(Schema.String, Schema.Int),
+    vocab: Schema.Record(Schema.String, ConfigJson.Id),
     byte_fallback: Schema.optionalKey(Schema.Literal(false)),
   }),
 })
 
+const Precompiled = Schema.Struct({ type: Schema.Literal("Precompiled"), precompiled_charsmap: Schema.String })
+const Normalizer = Schema.Union([
+  Precompiled,
+  Schema.Struct({
+    type: Schema.Literal("Sequence"),
+    normalizers: Schema.Array(Schema.Union([Precompiled, Schema.Struct({ type: Schema.String })])),
+  }),
+  Schema.Struct({ type: Schema.String }),
+])
+
 const Unigram = Schema.Struct({
+  normalizer: Schema.optionalKey(Schema.NullOr(Normalizer)),
   pre_tokenizer: Schema.Struct({
     type: Schema.Literal("Sequence"),
     pretokenizers: Schema.Tuple([
@@ -73,7 +88,7 @@ const Unigram = Schema.Struct({
   }),
   model: Schema.Struct({
     vocab: Schema.Array(Schema.Tuple([Schema.String, Schema.Finite])),
-    unk_id: Schema.Int,
+    unk_id: ConfigJson.Id,
   }),
 })
 
@@ -92,6 +107,20 @@ class ExactNormalizer extends LibraryNormalizer {
 /** What upstream's normaliser turns into a space. Other white space is a control character, which it removes. */
 const bertSpace = /[\t\n\r\p{Zs}\u2028\u2029]+/u
 const whiteSpace = /\p{White_Space}+/u
+
+const spaces = Array.from({ length: 0x10000 }, (_, point) => String.fromCharCode(point)).filter((character) =>
+  whiteSpace.test(character),
+)
+
+/**
+ * White space that stays some and that no mark stands on: tables may remove a character such as U+000B, and they are asked
+ * for a space and its mark as one.
+ */
+const cutAt = (maps: ReadonlyArray<Charsmap.Charsmap>): RegExp => {
+  const kept = spaces.filter((character) => whiteSpace.test(maps.reduce((text, map) => map(text), character)))
+  const codes = kept.map((character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  return new RegExp(`[${codes.join("")}]+(?![\\p{M}\\u200c\\u200d])`, "u")
+}
 
 const wordPiece = ({ normalizer, model }: typeof WordPiece.Type): TokenizerKind => ({
   vocabulary: new Map(Object.entries(model.vocab)),
@@ -134,15 +163,35 @@ class ExactSplit extends WhitespaceSplitPreTokenizer {
   }
 }
 
-const unigram = ({ model }: typeof Unigram.Type): TokenizerKind => ({
-  vocabulary: new Map(model.vocab.map(([token], id) => [token, id])),
-  unknown: model.vocab[model.unk_id]?.[0] ?? "",
-  parts: (text) => text.split(whiteSpace),
-  spelled: (words) => words,
-  correct: ({ pre_tokenizer }) => {
-    if (pre_tokenizer instanceof SequencePreTokenizer) pre_tokenizer.tokenizers[0] = new ExactSplit()
-  },
-})
+/** The library's normaliser by the table of the file: its own has rules of its own in its place. */
+class ExactPrecompiled extends PrecompiledNormalizer {
+  readonly map: Charsmap.Charsmap
+  constructor(table: typeof Precompiled.Type, map: Charsmap.Charsmap) {
+    super(table)
+    this.map = map
+  }
+  override normalize(text: string): string {
+    return this.map(text)
+  }
+}
+
+/** @param exact what stands for each normaliser of the file; undefined: the library's own is right */
+const unigram = ({ model }: typeof Unigram.Type, exact: ReadonlyArray<ExactPrecompiled | undefined>): TokenizerKind => {
+  const cut = cutAt(exact.flatMap((each) => (each === undefined ? [] : [each.map])))
+  return {
+    vocabulary: new Map(model.vocab.map(([token], id) => [token, id])),
+    unknown: model.vocab[model.unk_id]?.[0] ?? "",
+    parts: (text) => text.split(cut),
+    spelled: (words) => words,
+    correct: (library) => {
+      const { normalizer, pre_tokenizer } = library
+      if (pre_tokenizer instanceof SequencePreTokenizer) pre_tokenizer.tokenizers[0] = new ExactSplit()
+      if (normalizer instanceof SequenceNormalizer) {
+        for (const [at, own] of exact.entries()) if (own !== undefined) normalizer.normalizers[at] = own
+      } else if (exact[0] !== undefined) library.normalizer = exact[0]
+    },
+  }
+}
 
 type Read = (json: unknown, where: string) => Effect.Effect<TokenizerKind, Problem.Problem>
 
@@ -151,9 +200,29 @@ const reading =
   (json, where) =>
     Effect.map(JsonFile.decode(schema, json, where), make)
 
+const readUnigram: Read = Effect.fnUntraced(function* (json, where) {
+  const file = yield* JsonFile.decode(Unigram, json, where)
+  const { normalizer } = file
+  const all =
+    normalizer === undefined || normalizer === null
+      ? []
+      : "normalizers" in normalizer
+        ? normalizer.normalizers
+        : [normalizer]
+  const exact: Array<ExactPrecompiled | undefined> = []
+  for (const each of all) {
+    if (!("precompiled_charsmap" in each)) exact.push(undefined)
+    else {
+      const at = `${where}, normalizer.precompiled_charsmap`
+      exact.push(new ExactPrecompiled(each, yield* Charsmap.parse(each.precompiled_charsmap, at)))
+    }
+  }
+  return unigram(file, exact)
+})
+
 /** Reads what a kind needs of the file. */
 export const read: Readonly<Record<(typeof types)[number], Read>> = {
   WordPiece: reading(WordPiece, wordPiece),
   BPE: reading(Bpe, bpe),
-  Unigram: reading(Unigram, unigram),
+  Unigram: readUnigram,
 }
