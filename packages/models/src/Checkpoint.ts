@@ -27,6 +27,7 @@ import type * as Tensor from "@thaw/onnx/Tensor"
 import { Effect, type Schema } from "effect"
 import * as CheckpointFiles from "./CheckpointFiles.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
+import * as EncoderDigest from "./EncoderDigest.ts"
 import { TrainingInvalid, type TokenizerInvalid } from "./Errors.ts"
 import * as Family from "./Family.ts"
 import * as Forecast from "./Forecast.ts"
@@ -236,7 +237,8 @@ export const onDisk = Effect.fnUntraced(function* (checkpoint: Checkpoint, folde
 
 /**
  * The checkpoint with heads for more tasks. A new head starts random, from streams of its parameters' names; parts
- * that the encoder came with, such as a pooler, are copies.
+ * that the encoder came with are copies: a pooler, or all of a head for hidden tokens. Such a head counts as trained on an
+ * encoder that no phase has moved since.
  *
  * Fails when a task has a head already or a task has too few labels.
  */
@@ -258,15 +260,29 @@ export const withHeads = Effect.fnUntraced(function* (
   const { config } = checkpoint
   const weights: Record<string, Tensor.Tensor> = { ...(yield* tensors(checkpoint)) }
   const added = TrainingModel.allParameters({ config, heads }).filter(({ group }) => group.startsWith("head."))
+  const random = new Set<string>()
   for (const parameter of added) {
+    const task = Group.taskOf(parameter.group)!
     const local = parameter.name.slice(parameter.group.length + 1)
-    const source = Family.broughtName(config.family, local)
-    weights[parameter.name] =
-      (source === undefined ? undefined : weights[source]) ?? Parameter.initialise(parameter, seed)
+    const source = heads[task]!.kind === "maskedTokens" ? local : Family.broughtName(config.family, local)
+    const brought = source === undefined ? undefined : weights[source]
+    if (brought === undefined) random.add(task)
+    weights[parameter.name] = brought ?? Parameter.initialise(parameter, seed)
   }
+  const { training } = checkpoint
+  const known = Object.keys(heads).filter((task) => !random.has(task))
+  const isMoved = training.history.length > 0
+  const encoder = isMoved || known.length === 0 ? undefined : EncoderDigest.ofTensors(config, weights)
   return {
     ...checkpoint,
     heads: { ...checkpoint.heads, ...heads },
     weights: Artifact.bytes(Safetensors.encode(weights)),
+    training:
+      encoder === undefined
+        ? training
+        : {
+            ...training,
+            trainedOn: { ...training.trainedOn, ...Object.fromEntries(known.map((task) => [task, encoder])) },
+          },
   }
 })

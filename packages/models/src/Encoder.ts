@@ -31,7 +31,7 @@ const untrained = { updates: {}, history: [] }
 
 /**
  * An encoder from a folder in upstream's layout: `config.json`, weights (see `WeightFiles`), and `tokenizer.json` or
- * `vocab.txt`. A pooler is kept for new heads to start from.
+ * `vocab.txt`. A pooler and the head for hidden tokens are kept for new heads to start from.
  *
  * With `task` the folder's head comes along as that task's, trained as it is: one of transformers' classes for sequence or
  * token classification, such as `tasks/<task>` of `Export.huggingFace` or a fine-tuned model of the world's. Without it a
@@ -39,7 +39,7 @@ const untrained = { updates: {}, history: [] }
  */
 export const fromFolder = Step.make({
   name: "Encoder.fromFolder",
-  version: "1",
+  version: "2",
   input: { path: Source.folder, task: Schema.optionalKey(Schema.String) },
   output: Checkpoint.Checkpoint,
   forecast: ({ sources: { path }, parameters }) =>
@@ -74,7 +74,7 @@ export const fromCheckpoint = Step.make({
   output: Checkpoint.Checkpoint,
   forecast: ({ sources: { path } }) =>
     Checkpoint.forecast((name) => readFileSync(join(path!.path, name), "utf8"), path!.written),
-  run: ({ path: folder }) => Checkpoint.fromFolder(folder.path, folder.written),
+  run: ({ path: folder }) => EncoderFolder.readCheckpoint(folder),
 })
 
 /**

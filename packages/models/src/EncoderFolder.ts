@@ -1,7 +1,7 @@
 /**
  * An encoder as a folder in upstream's layout: `config.json`, weights (see `WeightFiles`), and `tokenizer.json`,
  * `vocab.txt`, or `vocab.json` with `merges.txt`. A head of the folder is left behind unless it is asked for (see
- * `UpstreamHead`); a pooler is kept for new heads to start from.
+ * `UpstreamHead`); a pooler and the head for hidden tokens are kept for new heads to start from.
  */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -13,12 +13,13 @@ import * as Safetensors from "@thaw/onnx/Safetensors"
 import { Effect, Option, Schema } from "effect"
 import * as BertNormalizer from "./BertNormalizer.ts"
 import * as ByteLevelBpe from "./ByteLevelBpe.ts"
-import type * as Checkpoint from "./Checkpoint.ts"
+import * as Checkpoint from "./Checkpoint.ts"
 import * as EncoderConfig from "./EncoderConfig.ts"
 import * as EncoderDigest from "./EncoderDigest.ts"
 import * as Forecast from "./Forecast.ts"
 import * as Group from "./Group.ts"
 import * as JsonFile from "./JsonFile.ts"
+import * as MaskedHead from "./MaskedHead.ts"
 import * as Tokenizer from "./Tokenizer.ts"
 import * as UpstreamHead from "./UpstreamHead.ts"
 import * as UpstreamWeights from "./UpstreamWeights.ts"
@@ -107,22 +108,17 @@ export const read = Effect.fnUntraced(function* (
   }
   const encoder = yield* EncoderConfig.parse(config, folder.written)
   const texts = yield* readTokenizer(folder, names)
-  const tokenizer = yield* Tokenizer.fromJson(texts.json, texts.config, folder.written)
-  if (tokenizer.vocabularySize > encoder.dimensions.vocab) {
-    return yield* unreadable(
-      folder.written,
-      `a tokenizer of at most ${encoder.dimensions.vocab} tokens, as config.json says`,
-      `${tokenizer.vocabularySize}`,
-      "The tokenizer and the config may be of two different encoders.",
-    )
-  }
+  yield* requireFitting(texts, encoder, folder.written)
   const heads = task === undefined ? {} : { [task]: yield* UpstreamHead.of(encoder, folder.written) }
   const files = yield* WeightFiles.of(folder.written, chosen, names, (name) => text(folder, name))
   const weights = yield* UpstreamWeights.read(
     files.map((name) => ({ path: join(folder.path, name), where: `${folder.written}/${name}` })),
     encoder,
     `${folder.written}/${chosen}`,
-    Object.entries(heads).flatMap(([name, head]) => UpstreamHead.named(head, name, encoder)),
+    {
+      head: Object.entries(heads).flatMap(([name, head]) => UpstreamHead.named(head, name, encoder)),
+      masked: MaskedHead.brought(encoder),
+    },
   )
   const untrained = { updates: {}, history: [] }
   return {
@@ -136,6 +132,32 @@ export const read = Effect.fnUntraced(function* (
         ? untrained
         : { ...untrained, trainedOn: { [task]: EncoderDigest.ofTensors(encoder, weights) } },
   } satisfies Checkpoint.Checkpoint
+})
+
+/** Every token has a row in the table of words. */
+const requireFitting = Effect.fnUntraced(function* (
+  { json, config }: Checkpoint.Checkpoint["tokenizer"],
+  { dimensions: { vocab } }: EncoderConfig.EncoderConfig,
+  where: string,
+) {
+  const { vocabularySize } = yield* Tokenizer.fromJson(json, config, where)
+  if (vocabularySize <= vocab) return
+  return yield* unreadable(
+    where,
+    `a tokenizer of at most ${vocab} tokens, as config.json says`,
+    `${vocabularySize}`,
+    "The tokenizer and the config may be of two different encoders.",
+  )
+})
+
+/** A checkpoint's folder, which may come from anywhere: what its parts say of each other has to agree. */
+export const readCheckpoint = Effect.fnUntraced(function* (folder: Source.Located) {
+  const checkpoint = yield* Checkpoint.fromFolder(folder.path, folder.written)
+  yield* requireFitting(checkpoint.tokenizer, checkpoint.config, folder.written)
+  for (const [name, tensor] of Object.entries(yield* Checkpoint.tensors(checkpoint))) {
+    yield* UpstreamWeights.requireFinite(tensor, `${folder.written}, ${name}`)
+  }
+  return checkpoint
 })
 
 /**

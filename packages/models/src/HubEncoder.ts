@@ -35,7 +35,7 @@ const configs = { top: "config.json", exported: `${folder}config.json` } as cons
 
 export const fromHub = Step.make({
   name: "Encoder.fromHub",
-  version: "1",
+  version: "2",
   input: { from: Pinning.source("model", pin), task: Schema.optionalKey(Schema.String) },
   output: Checkpoint.Checkpoint,
   forecast: ({ sources: { from }, parameters }) => {

@@ -157,6 +157,34 @@ export const upstreamNames = (
   })
 }
 
+/** A tensor of a pre-trained checkpoint that a task's head starts from. */
+export interface Brought {
+  /** In a head, and in checkpoints that keep it for heads to come. */
+  readonly name: string
+  /** In files. */
+  readonly spellings: ReadonlyArray<string>
+  readonly shape: ReadonlyArray<number>
+}
+
+/**
+ * What a checkpoint of `…ForMaskedLM` or `…ForPreTraining` has of a head whose decoder is the table of words; nothing where
+ * its config says that the decoder is another one.
+ */
+export const brought = (config: EncoderConfig.EncoderConfig): ReadonlyArray<Brought> => {
+  if (config.json["tie_word_embeddings"] === false) return []
+  const parts = partsOf(config, alone)
+  const own = parametersOf(parts).filter(({ name }) => name !== parts.decoder.weight.name)
+  return own.map(({ name, shape }) => ({ name, spellings: spellings(config.family, name), shape }))
+}
+
+/** Names that files may have for a tensor of the head. */
+const spellings = ({ modelType }: Pick<Family, "modelType">, name: string): ReadonlyArray<string> => {
+  const { decoder, bias, norm } = forms[modelType]
+  if (name === `${decoder}.bias`) return bias
+  const old = name.replace(/\.weight$/u, ".gamma").replace(/\.bias$/u, ".beta")
+  return name.startsWith(`${norm}.`) ? [name, old] : [name]
+}
+
 /**
  * @param vectors [masked, hidden], of the masked tokens alone
  * @returns [masked, vocab]
@@ -229,14 +257,9 @@ export const read = Effect.fnUntraced(function* (
   }
   const own = forms[modelType]
   const reader = yield* Safetensors.open(path)
-  const spellings = (name: string): ReadonlyArray<string> => {
-    if (name === `${own.decoder}.bias`) return own.bias
-    const old = name.replace(/\.weight$/u, ".gamma").replace(/\.bias$/u, ".beta")
-    return name.startsWith(`${own.norm}.`) ? [name, old] : [name]
-  }
   const tensors: Record<string, Tensor.Tensor> = {}
   for (const { name, shape } of parameters(config)) {
-    const stored = spellings(name).find((spelling) => reader.entries.has(spelling))
+    const stored = spellings(config.family, name).find((spelling) => reader.entries.has(spelling))
     if (stored === undefined && name === `${own.decoder}.weight`) {
       tensors[name] = words
       continue

@@ -13,6 +13,7 @@ import * as Step from "@thaw/core/Step"
 import * as Wire from "@thaw/core/Wire"
 import * as Checkpoint from "@thaw/models/Checkpoint"
 import * as Forecast from "@thaw/models/Forecast"
+import * as Group from "@thaw/models/Group"
 import * as Head from "@thaw/models/Head"
 import * as Regression from "@thaw/models/heads/Regression"
 import type * as LearningRate from "@thaw/models/LearningRate"
@@ -36,7 +37,8 @@ import * as Transfer from "./Transfer.ts"
 /**
  * Heads for tasks that the checkpoint has none for. A head's labels are those of its training examples, sorted, `O`
  * first, and none of a number, where it asks for hidden tokens and of pairs without labels; a number is learned in the
- * measure of its training scores; its weights start random, its pooler from the encoder's where that came with one.
+ * measure of its training scores. Its weights start random, but a pooler and a head for hidden tokens are the encoder's own
+ * where it came with them.
  */
 export const heads = Step.make({
   name: "Train.heads",
@@ -54,7 +56,13 @@ export const heads = Step.make({
     const wanted = parameters["heads"] as Readonly<Record<string, Head.Head>>
     const labels = (head: Head.Head) => (Head.traits[head.kind].fewestLabels === 0 ? 0 : undefined)
     const added = Object.entries(wanted).map(([task, head]) => [task, { head, labels: labels(head) }])
-    return { ...before, heads: { ...before.heads, ...Object.fromEntries(added) } } satisfies Forecast.Forecast
+    // A head for hidden tokens may come with the encoder: whether it did is known once its weights are read.
+    const mayKnow = Object.keys(wanted).filter((task) => !Head.isLabelled(wanted[task]!))
+    return {
+      ...before,
+      heads: { ...before.heads, ...Object.fromEntries(added) },
+      trained: [...new Set([...before.trained, ...mayKnow.map(Group.head)])],
+    } satisfies Forecast.Forecast
   },
   run: Effect.fnUntraced(function* ({ checkpoint, heads: wanted, train, seed }) {
     const { label } = yield* Step.StepRun
