@@ -95,6 +95,52 @@ describe("a head that starts from another", () => {
     fc.assert(fc.property(vector, (h) => score(now, h, 1) <= joint(h) + 1e-5))
   })
 
+  it("takes a merged label's row of several labels an example from any of them, if they are independent", async () => {
+    const several = (labels: ReadonlyArray<string>): Checkpoint.Head => ({
+      ...Head.multiLabel({ pooling: "mean" }),
+      labels,
+    })
+    const heads = { from: several(["a", "b", "c"]), to: several(["c", "any"]) }
+    const made = Checkpoints.make("bert", { heads, deviation: 1 })
+    const of = { checkpoint: made, task: "from" }
+    const alignment = { labels: { a: "any", b: "any" }, fresh: [] }
+    const given = HeadTransfer.of(of, { checkpoint: made, task: "to" }, alignment, "x")
+    const now = linearOf((await Effect.runPromise(given)).weights, "to")
+    const bytes = await Effect.runPromise(Artifact.contentBytes(made.weights))
+    const old = linearOf((await Effect.runPromise(Safetensors.decode(bytes))).tensors, "from")
+    const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
+    const joint = (h: ReadonlyArray<number>) => {
+      const none = [0, 1].reduce((product, at) => product * (1 - sigmoid(score(old, h, at))), 1)
+      return Math.log((1 - none) / none)
+    }
+    const zero = Array.from({ length: hidden }, () => 0)
+    expect(score(now, zero, 1)).toBeCloseTo(joint(zero), 5)
+    for (let at = 0; at < hidden; at++) {
+      const moved = (by: number) => joint(zero.map((_, index) => (index === at ? by : 0)))
+      expect(now.weight[hidden + at]).toBeCloseTo((moved(1e-4) - moved(-1e-4)) / 2e-4, 4)
+    }
+  })
+
+  it("answers the same number in another measure", async () => {
+    const number = (center: number, scale: number): Checkpoint.Head => ({
+      ...Head.regression({ pooling: "mean" }),
+      center,
+      scale,
+      labels: [],
+    })
+    const made = Checkpoints.make("bert", { heads: { from: number(10, 4), to: number(-3, 0.5) }, deviation: 1 })
+    const of = { checkpoint: made, task: "from" }
+    const given = HeadTransfer.of(of, { checkpoint: made, task: "to" }, none, "x")
+    const now = linearOf((await Effect.runPromise(given)).weights, "to")
+    const bytes = await Effect.runPromise(Artifact.contentBytes(made.weights))
+    const old = linearOf((await Effect.runPromise(Safetensors.decode(bytes))).tensors, "from")
+    fc.assert(
+      fc.property(vector, (h) => {
+        expect(-3 + 0.5 * score(now, h, 0)).toBeCloseTo(10 + 4 * score(old, h, 0), 3)
+      }),
+    )
+  })
+
   it("answers merged labels exactly where their rows are equal", async () => {
     const { old } = await both(["a", "b", "c"], ["c", "both"], { labels: { a: "both", b: "both" } })
     const made = checkpoint(["a", "b", "c"], ["c", "both"])

@@ -1,16 +1,7 @@
 /**
  * Folders that are wrong or want harm, as a pipeline meets them: one sentence each, and nothing is kept of them.
  */
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import path from "node:path"
 import * as Artifact from "@thaw/core/Artifact"

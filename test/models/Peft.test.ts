@@ -1,5 +1,6 @@
 import * as Artifact from "@thaw/core/Artifact"
 import * as Checkpoint from "@thaw/models/Checkpoint"
+import * as Head from "@thaw/models/Head"
 import * as Lora from "@thaw/models/Lora"
 import * as Parameter from "@thaw/models/Parameter"
 import * as Peft from "@thaw/models/Peft"
@@ -116,6 +117,28 @@ describe("adapters in PEFT's form", () => {
     const { config } = await folder(random(family, targets))
     expect([...config.target_modules].sort()).toEqual([...ends].sort())
     expect(config.modules_to_save).toEqual(saved[family])
+  })
+
+  it("of ModernBERT are of a type where its config reads what the head does, and refused where it does not", async () => {
+    const given = random("modernbert", ["query"])
+    const of = (pooling: "cls" | "mean", told: "cls" | "mean" | undefined) => {
+      const heads = { topic: { ...Head.classification({ pooling }), labels: ["a", "b", "c"] } }
+      const json = { ...given.config.json, classifier_pooling: told }
+      return Peft.of({ ...given, heads, config: { ...given.config, json } }, "topic")
+    }
+    for (const [pooling, told] of [
+      ["cls", undefined],
+      ["cls", "cls"],
+      ["mean", "mean"],
+    ] as const) {
+      expect((await Effect.runPromise(of(pooling, told))).config.task_type).toBe("SEQ_CLS")
+    }
+    const message = async (...args: Parameters<typeof of>) =>
+      (await Effect.runPromise(Effect.flip(of(...args)))).message
+    expect(await message("mean", undefined)).toBe(
+      'adapters, task "topic": expected a head over the first token, as the encoder\'s config.json says with classifier_pooling, got one over the mean. Train with Head.classification({ pooling: "cls" }), or use Export.huggingFace, which writes a config.json for each head.',
+    )
+    expect(await message("cls", "mean")).toMatch(/expected a head over the mean, .*, got one over the first token\./)
   })
 
   it("are read back as they were written", async () => {

@@ -15,7 +15,10 @@
  *   b = log Σᵢ exp(bᵢ)      w = Σᵢ pᵢ wᵢ,  pᵢ = exp(bᵢ − b)
  *
  * It is exact where the rows are equal. As f is convex, it is never above f elsewhere: a merged class is at most
- * underestimated, and training starts from there.
+ * underestimated, and training starts from there. Where an example may have several labels, one of the merged ones is enough:
+ * f(h) = log(∏ᵢ (1 + exp(wᵢ·h + bᵢ)) − 1) for labels that are independent, whose tangent has pᵢ = σ(bᵢ) / σ(b).
+ *
+ * A number is answered as it was: the row is brought into the measure of the new head's scores.
  */
 import * as Problem from "@thaw/core/Problem"
 import type { SafetensorsBroken } from "@thaw/onnx/Errors"
@@ -131,9 +134,13 @@ export const of = Effect.fnUntraced(function* (
   const kept = yield* tensors(to)
   const depends = new Set(isLabelled ? perClass(own, to.checkpoint.config) : [])
   const biases = [...depends].find((name) => taken[name]!.shape.length === 1)
-  const shares = rows.map((classes) => sharesOf(classes, biases === undefined ? undefined : floats(taken[biases]!)))
+  const joint = own.kind === "multiLabel" ? anyOf : oneOf
+  const shares = rows.map((classes) =>
+    sharesOf(classes, biases === undefined ? undefined : floats(taken[biases]!), joint),
+  )
+  const measured = inMeasure(old, own)
   const weights = Object.entries(kept).map(([name, tensor]) => {
-    const start = depends.has(name) ? aligned(tensor, taken[name]!, rows, shares) : taken[name]!
+    const start = depends.has(name) ? aligned(tensor, taken[name]!, rows, shares) : measured(taken[name]!)
     return [`${Group.head(to.task)}.${name}`, start] as const
   })
   return { weights: Object.fromEntries(weights), left }
@@ -209,13 +216,45 @@ interface Shares {
   readonly bias: number
 }
 
-const sharesOf = (classes: ReadonlyArray<number>, biases: Float32Array | undefined): Shares => {
+const sharesOf = (
+  classes: ReadonlyArray<number>,
+  biases: Float32Array | undefined,
+  joint: (biases: ReadonlyArray<number>) => Shares,
+): Shares => {
   const own = classes.map((at) => biases?.[at] ?? 0)
-  const most = Math.max(...own)
-  const sum = own.reduce((total, bias) => total + Math.exp(bias - most), 0)
-  const bias = most + Math.log(sum)
   // A row alone keeps its bits.
-  return classes.length === 1 ? { weights: [1], bias: own[0]! } : { weights: own.map((each) => Math.exp(each - bias)), bias } // prettier-ignore
+  return own.length === 1 ? { weights: [1], bias: own[0]! } : joint(own)
+}
+
+/** One label an example. */
+const oneOf = (biases: ReadonlyArray<number>): Shares => {
+  const most = Math.max(...biases)
+  const bias = most + Math.log(biases.reduce((sum, each) => sum + Math.exp(each - most), 0))
+  return { weights: biases.map((each) => Math.exp(each - bias)), bias }
+}
+
+/** Any number of labels an example. */
+const anyOf = (biases: ReadonlyArray<number>): Shares => {
+  const none = biases.reduce((sum, each) => sum + softplus(each), 0)
+  const bias = none + Math.log(-Math.expm1(-none))
+  return { weights: biases.map((each) => sigmoid(each) / sigmoid(bias)), bias }
+}
+
+const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
+
+/** A number's row, which is the one with a single output, so that center + scale · z stays what it was. */
+const inMeasure = (old: TaskHead, own: TaskHead): ((tensor: Tensor.Tensor) => Tensor.Tensor) => {
+  if (old.kind !== "regression" || own.kind !== "regression") return (tensor) => tensor
+  const factor = (old.scale ?? 1) / (own.scale ?? 1)
+  const shift = ((old.center ?? 0) - (own.center ?? 0)) / (own.scale ?? 1)
+  return (tensor) =>
+    tensor.shape[0] === 1
+      ? Tensor.float32(
+          tensor.shape,
+          floats(tensor).map((each) => factor * each + (tensor.shape.length === 1 ? shift : 0)),
+        )
+      : tensor
 }
 
 /** @param fresh of the new head's shape, whose rows stay where no class becomes them */

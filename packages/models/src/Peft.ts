@@ -101,6 +101,7 @@ export const of = Effect.fnUntraced(function* (
     })
   }
   const own = task ?? (tasks.length === 1 ? tasks[0] : undefined)
+  if (own !== undefined) yield* requireReading(config, heads[own]!, own)
   const kept = own === undefined ? tasks : [own]
   const nameOf = own === undefined ? (name: string) => name : upstream(checkpoint, own)
   const network = EncoderConfig.network(config)
@@ -120,7 +121,7 @@ export const of = Effect.fnUntraced(function* (
   return {
     config: {
       peft_type: "LORA",
-      task_type: own === undefined ? null : taskType(heads[own]!),
+      task_type: own === undefined ? null : taskType(config, heads[own]!),
       r: lora.rank,
       lora_alpha: lora.alpha,
       lora_dropout: lora.dropout,
@@ -135,11 +136,32 @@ export const of = Effect.fnUntraced(function* (
   }
 })
 
-/** Upstream has no class for a head over the mean, and no type for hidden tokens. */
-const taskType = (head: Checkpoint.Head): Config["task_type"] => {
+/** Upstream has no type for hidden tokens, and for a head over the mean no class but ModernBERT's. */
+const taskType = ({ family }: EncoderConfig.EncoderConfig, head: Checkpoint.Head): Config["task_type"] => {
   if (!Head.isLabelled(head)) return null
   if (Head.traits[head.kind].unit === "token") return "TOKEN_CLS"
-  return Head.reads(head) === "cls" ? "SEQ_CLS" : null
+  return Head.reads(head) === "cls" || family.modelType === "modernbert" ? "SEQ_CLS" : null
+}
+
+/**
+ * ModernBERT's class reads what the encoder's `config.json` says, for which PEFT's folder has no place: laid over an encoder
+ * that says otherwise the head would answer something else, silently.
+ */
+const requireReading = (
+  { family, json }: EncoderConfig.EncoderConfig,
+  head: Checkpoint.Head,
+  task: string,
+): Effect.Effect<void, TrainingInvalid> => {
+  const told = json["classifier_pooling"] ?? "cls"
+  if (family.modelType !== "modernbert" || !("pooling" in head) || head.pooling === told) return Effect.void
+  return Effect.fail(
+    new TrainingInvalid({
+      where: `adapters, task ${JSON.stringify(task)}`,
+      expected: `a head over ${told === "mean" ? "the mean" : "the first token"}, as the encoder's config.json says with classifier_pooling`,
+      got: `one over ${head.pooling === "mean" ? "the mean" : "the first token"}`,
+      advice: `Train with Head.classification({ pooling: ${JSON.stringify(told)} }), or use Export.huggingFace, which writes a config.json for each head.`,
+    }),
+  )
 }
 
 /** Names of a head's parameters in upstream's model for its task: without the group, the pooler as the encoder's. */

@@ -154,7 +154,7 @@ interface Answers {
  */
 export const proven = Step.make({
   name: "Train.addTask, proof",
-  version: "1",
+  version: "2",
   input: {
     before: Checkpoint.Checkpoint,
     after: Checkpoint.Checkpoint,

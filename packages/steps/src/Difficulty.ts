@@ -22,7 +22,7 @@ import * as Inference from "./Inference.ts"
  */
 export const loss = Step.make({
   name: "Difficulty.loss",
-  version: "2",
+  version: "3",
   input: {
     checkpoint: Checkpoint.Checkpoint,
     examples: Dataset.TrainExamples,

@@ -138,7 +138,7 @@ const encode = Effect.fnUntraced(function* ({
 /** Features of training examples. */
 export const trainFeatures = Step.make({
   name: "Encode.trainFeatures",
-  version: "2",
+  version: "3",
   input: { ...fields, examples: Dataset.TrainExamples },
   output: Features.TrainFeatures,
   environment: Environment.sessions,
@@ -149,7 +149,7 @@ export const trainFeatures = Step.make({
 /** Features of held-out examples. */
 export const heldOutFeatures = Step.make({
   name: "Encode.heldOutFeatures",
-  version: "2",
+  version: "3",
   input: { ...fields, examples: Dataset.HeldOutExamples },
   output: Features.HeldOutFeatures,
   environment: Environment.sessions,

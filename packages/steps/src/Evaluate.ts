@@ -30,7 +30,7 @@ import * as ZeroShot from "./ZeroShot.ts"
  */
 export const tasks = Step.make({
   name: "Evaluate.tasks",
-  version: "2",
+  version: "3",
   input: {
     trained: Checkpoint.Checkpoint,
     test: Artifact.record(Dataset.HeldOutExamples),
@@ -92,7 +92,7 @@ const shareOf = (shares: Unseen.Unseen["overlap"], task: string): Pick<Scores.Ta
  */
 export const zeroShot = Step.make({
   name: "Evaluate.zeroShot",
-  version: "2",
+  version: "3",
   input: {
     encoder: Checkpoint.Checkpoint,
     test: Dataset.HeldOutExamples,
