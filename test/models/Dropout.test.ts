@@ -217,7 +217,7 @@ describe("dropout in a phase", () => {
             updates: batches.map((batch) => ({ microBatches: [batch], rates })),
           },
         ],
-        threads,
+        { threads },
       )
     const [first, single, other] = [await train(2, seed), await train(1, seed), await train(2, Seed.make(12))]
     expect(single).toEqual(first)

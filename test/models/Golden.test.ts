@@ -10,7 +10,7 @@ const relative = (got: number, expected: number) => Math.abs(got - expected) / M
 const made = new Map<string, Promise<Golden.Trained>>()
 const trainedOnce = (family: Golden.FamilyName, variant: Golden.Variant): Promise<Golden.Trained> => {
   const key = `${family} ${variant}`
-  const run = made.get(key) ?? Golden.train(family, variant, 2)
+  const run = made.get(key) ?? Golden.train(family, variant, { threads: 2 })
   made.set(key, run)
   return run
 }
@@ -53,8 +53,8 @@ describe.each(Golden.families)("%s, two blocks, two heads, 50 updates", (family)
   it("gives the same bytes twice, with one thread and with two", async () => {
     const [first, again, single] = [
       await trainedOnce(family, "nothing"),
-      await Golden.train(family, "nothing", 2),
-      await Golden.train(family, "nothing", 1),
+      await Golden.train(family, "nothing", { threads: 2 }),
+      await Golden.train(family, "nothing", { threads: 1 }),
     ]
     expect(again).toEqual(first)
     expect(single).toEqual(first)

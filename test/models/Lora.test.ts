@@ -15,7 +15,7 @@ import * as GoldenLora from "./lora.ts"
 const { golden, config, difference } = GoldenLora
 
 describe("training adapters in two blocks and two heads, 50 updates", () => {
-  const trained = GoldenLora.train(2)
+  const trained = GoldenLora.train({ threads: 2 })
 
   it("has PyTorch's losses and gradient norms", async () => {
     const { updates } = await trained
@@ -43,7 +43,7 @@ describe("training adapters in two blocks and two heads, 50 updates", () => {
   })
 
   it("gives the same bytes with one thread", async () => {
-    expect(await GoldenLora.train(1)).toEqual(await trained)
+    expect(await GoldenLora.train({ threads: 1 })).toEqual(await trained)
   })
 })
 

@@ -105,7 +105,7 @@ export const fed = (graph: Graph, values: Readonly<Record<string, Tensor>>) =>
   Object.fromEntries(graph.inputs.flatMap(({ name }) => (values[name] === undefined ? [] : [[name, values[name]]])))
 
 /** The golden run's 50 updates in a process of its own. */
-export const train = (family: FamilyName, variant: Variant, threads: number): Promise<Trained> =>
+export const train = (family: FamilyName, variant: Variant, where: SessionProcess.Options): Promise<Trained> =>
   Effect.gen(function* () {
     const golden = goldenOf(family, variant)
     const batches = yield* Effect.promise(() => batchesOf(family))
@@ -167,4 +167,4 @@ export const train = (family: FamilyName, variant: Variant, threads: number): Pr
       weights: yield* device.take(model.parameters.map(({ name }) => name)),
       moments: yield* device.take(moments),
     }
-  }).pipe(Effect.scoped, Effect.provide(SessionProcess.layer({ threads })), Effect.runPromise)
+  }).pipe(Effect.scoped, Effect.provide(SessionProcess.layer(where)), Effect.runPromise)

@@ -70,7 +70,7 @@ export interface Trained {
 }
 
 /** The golden run's 50 updates in a process of its own. */
-export const train = (threads: number): Promise<Trained> =>
+export const train = (where: SessionProcess.Options): Promise<Trained> =>
   Effect.gen(function* () {
     const own = yield* Effect.promise(() => phase())
     const batches = yield* Effect.promise(() => Golden.batchesOf("bert"))
@@ -114,7 +114,7 @@ export const train = (threads: number): Promise<Trained> =>
       })
     }
     return { updates, weights: yield* device.take(model.parameters.map(({ name }) => name)) }
-  }).pipe(Effect.scoped, Effect.provide(SessionProcess.layer({ threads })), Effect.runPromise)
+  }).pipe(Effect.scoped, Effect.provide(SessionProcess.layer(where)), Effect.runPromise)
 
 /** The checkpoint of the golden run with these weights. */
 export const checkpointOf = (weights: Tensors, of: EncoderConfig.EncoderConfig = config): Checkpoint.Checkpoint => ({

@@ -69,7 +69,7 @@ export interface Trained {
 export const train = (
   golden: Pick<GoldenRun, "weights" | "weightDecay" | "maxGradientNorm">,
   phases: ReadonlyArray<PhasePlan>,
-  threads = 2,
+  where: SessionProcess.Options = { threads: 2 },
 ): Promise<Trained> =>
   Effect.gen(function* () {
     const shared = { config: Golden.configOf("bert"), heads: Golden.heads }
@@ -102,7 +102,7 @@ export const train = (
       }
     }
     return { updates, counts, weights: yield* device.take(parameters.map(({ name }) => name)) }
-  }).pipe(Effect.scoped, Effect.provide(SessionProcess.layer({ threads })), Effect.runPromise)
+  }).pipe(Effect.scoped, Effect.provide(SessionProcess.layer(where)), Effect.runPromise)
 
 const tasksOf = (feeds: Feeds) =>
   Object.keys(feeds).flatMap((name) => (name.startsWith("labels.") ? [name.slice("labels.".length)] : []))

@@ -10,11 +10,12 @@ import * as Tensor from "@thaw/onnx/Tensor"
 import * as Value from "@thaw/onnx/Value"
 import * as Onnxruntime from "./Onnxruntime.ts"
 
-export const describe = async (): Promise<Readonly<Record<string, string>>> => ({
+export const describe = async (provider: Onnxruntime.Provider = "cpu"): Promise<Readonly<Record<string, string>>> => ({
   onnxruntime: Onnxruntime.version,
-  executionProvider: "cpu",
+  executionProvider: provider,
+  // On a device too: a graph that it cannot compute is computed here.
   instructionSet: await instructionSet(),
-  arithmetic: await arithmetic(),
+  arithmetic: await arithmetic(provider),
 })
 
 /**
@@ -60,9 +61,10 @@ const probe = (): Graph.Graph => {
   return Graph.make({ name: "arithmetic", outputs })
 }
 
-/** SHA-256 of what this machine computes for the probe. */
-const arithmetic = async (): Promise<string> => {
-  const results = await Onnxruntime.evaluate(probe(), { x: noise(1, [37, 131]) }, { threads: 1 })
+/** SHA-256 of what is computed there for the probe. */
+const arithmetic = async (provider: Onnxruntime.Provider): Promise<string> => {
+  const options = { threads: 1, provider, outputs: "cpu" } as const
+  const results = await Onnxruntime.evaluate(probe(), { x: noise(1, [37, 131]) }, options)
   const hash = createHash("sha256")
   for (const name of Object.keys(results).sort()) {
     const { data } = results[name]!

@@ -11,8 +11,14 @@ import * as Tensor from "@thaw/onnx/Tensor"
 import * as Value from "@thaw/onnx/Value"
 import * as ort from "onnxruntime-node"
 
-/** A tensor as the runtime takes and gives it. On CPU it shares the memory of the Tensor it was made of. */
+/**
+ * A tensor as the runtime takes and gives it. On CPU it shares the memory of the Tensor it was made of; on a device it is
+ * memory there, which only `dispose` gives back, and only before the session that made it is released.
+ */
 export type NativeTensor = ort.Tensor
+
+/** Where a session can compute. */
+export type Provider = "cpu" | "webgpu" | "cuda"
 
 /** One graph, ready to run. */
 export interface NativeSession {
@@ -32,12 +38,23 @@ export interface Options {
   readonly threads?: number
   /** What the runtime may change about a graph before it runs; everything unless told. */
   readonly graphOptimizationLevel?: "all" | "disabled"
+  /** Where it computes, all of it or nothing; on CPU unless told. */
+  readonly provider?: Provider
+  /** Where outputs are put; where they were computed, unless told. */
+  readonly outputs?: "cpu"
 }
 
 export const version: string = ort.env.versions.node ?? "unknown"
 
-const sessionOptions = ({ threads, graphOptimizationLevel = "all" }: Options): ort.InferenceSession.SessionOptions => ({
-  executionProviders: ["cpu"],
+const sessionOptions = ({
+  threads,
+  graphOptimizationLevel = "all",
+  provider = "cpu",
+  outputs,
+}: Options): ort.InferenceSession.SessionOptions => ({
+  executionProviders: [provider],
+  // The one provider whose tensors can stay where they are between runs.
+  ...(provider === "webgpu" && outputs === undefined ? { preferredOutputLocation: "gpu-buffer" } : {}),
   ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   graphOptimizationLevel,
   // Costs 100 MB in a training graph and gains nothing where shapes change from batch to batch.
@@ -46,7 +63,9 @@ const sessionOptions = ({ threads, graphOptimizationLevel = "all" }: Options): o
   logSeverityLevel: 4,
   // Several sessions live side by side, and spinning threads of an idle one halve the speed of the one at work.
   // The binding joins the keys of nested records with dots; values have to be strings.
-  extra: { session: { intra_op: { allow_spinning: "0" } } },
+  extra: {
+    session: { intra_op: { allow_spinning: "0" }, disable_cpu_ep_fallback: provider === "cpu" ? "0" : "1" },
+  },
 })
 
 /** A session from the bytes of an ONNX model. The bytes are not needed afterwards. */
@@ -55,19 +74,31 @@ export const create = async (bytes: Uint8Array, options: Options = {}): Promise<
   return {
     inputs: session.inputNames,
     outputs: session.outputNames,
-    run: (feeds, outputs) => session.run(feeds, outputs),
+    run: options.provider === "webgpu" ? runWhole(session) : (feeds, outputs) => session.run(feeds, outputs),
     release: () => session.release(),
   }
 }
+
+/** On a device all outputs have to be fetched; those that nobody wants are given back. */
+const runWhole =
+  (session: ort.InferenceSession): NativeSession["run"] =>
+  async (feeds, outputs) => {
+    const results = await session.run(feeds)
+    for (const [name, tensor] of Object.entries(results)) if (!outputs.includes(name)) tensor.dispose()
+    return results
+  }
 
 /** Shares the tensor's memory. */
 export const toNative = (tensor: Tensor.Tensor): NativeTensor => new ort.Tensor(tensor.dtype, tensor.data, tensor.shape)
 
 /** Shares the native tensor's memory. */
-export const fromNative = ({ type, dims, data }: NativeTensor): Tensor.Tensor => {
-  if (!isDataType(type)) throw new TypeError(`onnxruntime gave a tensor of ${type}, which no graph of Thaw makes`)
+export const fromNative = (native: NativeTensor): Tensor.Tensor =>
   // The runtime ties the typed array to the type, and make checks it.
-  return Tensor.make(type, dims, data as Tensor.Tensor["data"]) as Tensor.Tensor
+  Tensor.make(dataTypeOf(native), native.dims, native.data as Tensor.Tensor["data"]) as Tensor.Tensor
+
+export const dataTypeOf = ({ type }: NativeTensor): DataType.DataType => {
+  if (!isDataType(type)) throw new TypeError(`onnxruntime gave a tensor of ${type}, which no graph of Thaw makes`)
+  return type
 }
 
 const isDataType = (type: string): type is DataType.DataType => Object.hasOwn(DataType.dataTypes, type)
@@ -89,17 +120,18 @@ export const evaluate = async (
   }
 }
 
-/** Where a session can compute. */
-export type Provider = "cpu" | "webgpu" | "cuda"
+/** Of a failure: its first line, without the place in the runtime's own source and the condition that failed there. */
+export const reason = (cause: unknown): string =>
+  (cause instanceof Error ? cause.message : String(cause))
+    .split("\n")[0]!
+    .replace(/^\/onnxruntime_src\/.* was false\. /, "")
+    .trim() || "no reason given"
 
-/** Makes a session of one node there and nowhere else; the promise fails with the runtime's reason where it cannot. */
+/** Doubles a number there and nowhere else; the promise fails with the runtime's reason where it cannot. */
 export const attempt = async (provider: Provider): Promise<void> => {
   const x = Value.input("x", "float32", ["batch"])
-  const graph = Graph.make({ name: "attempt", outputs: { y: Op.Tanh(x) } })
-  const session = await ort.InferenceSession.create(Graph.bytes(graph), {
-    executionProviders: [provider],
-    logSeverityLevel: 4,
-    extra: { session: { disable_cpu_ep_fallback: provider === "cpu" ? "0" : "1" } },
-  })
-  await session.release()
+  const graph = Graph.make({ name: "attempt", outputs: { y: Op.Mul(x, 2) } })
+  const { y } = await evaluate(graph, { x: Tensor.float32([2], [1, -0.75]) }, { provider, outputs: "cpu" })
+  const [first, second] = Tensor.numbers(y!)
+  if (first !== 2 || second !== -1.5) throw new Error(`2 · [1, -0.75] is [${first}, ${second}] there`)
 }

@@ -12,6 +12,7 @@ export interface Residents {
   readonly set: (name: string, tensor: NativeTensor) => void
   readonly delete: (name: string) => void
   readonly names: () => Iterable<string>
+  readonly tensors: () => Iterable<NativeTensor>
   readonly size: () => number
   /** Frees all. */
   readonly clear: () => void
@@ -27,7 +28,7 @@ export const make = (): Residents => {
     if (tensor === undefined) return
     tensors.delete(name)
     const memory = memoryOf(tensor)
-    if (memory === undefined) return
+    if (memory === undefined) return tensor.dispose()
     const left = uses.get(memory)! - 1
     if (left > 0) uses.set(memory, left)
     else {
@@ -47,6 +48,7 @@ export const make = (): Residents => {
     },
     delete: release,
     names: () => tensors.keys(),
+    tensors: () => tensors.values(),
     size: () => tensors.size,
     clear: () => {
       // On devices with memory of their own.
@@ -58,8 +60,9 @@ export const make = (): Residents => {
 }
 
 /** The memory of a tensor on CPU. */
-const memoryOf = ({ location, data }: NativeTensor): ArrayBufferLike | undefined =>
-  location === "cpu" && ArrayBuffer.isView(data) ? data.buffer : undefined
+const memoryOf = (tensor: NativeTensor): ArrayBufferLike | undefined =>
+  // Asking a device's tensor for its data throws.
+  tensor.location === "cpu" && ArrayBuffer.isView(tensor.data) ? tensor.data.buffer : undefined
 
 /** A buffer that is transferred to one of no bytes lets go of its memory. */
 const free = (memory: ArrayBufferLike): void => {

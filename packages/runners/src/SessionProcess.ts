@@ -9,8 +9,10 @@ import { fork, type ChildProcess } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { SessionFailed } from "@thaw/onnx/Errors"
 import * as Graph from "@thaw/onnx/Graph"
-import { type Device, type Session, Sessions } from "@thaw/onnx/Session"
+import { type Device, type Model, type Session, Sessions } from "@thaw/onnx/Session"
 import { Effect, Layer, type Scope } from "effect"
+import * as DeviceGraph from "./DeviceGraph.ts"
+import type { Provider } from "./Onnxruntime.ts"
 import type { Answers, Outcome, ProcessOptions, Question, Reply, Request, RequestOf } from "./SessionProtocol.ts"
 
 export interface Options extends ProcessOptions {
@@ -20,7 +22,10 @@ export interface Options extends ProcessOptions {
 
 /** One child for each device. `threads` are those of one operator; without it, one per physical core. */
 export const layer = (options: Options = {}): Layer.Layer<Sessions> =>
-  Layer.succeed(Sessions, { open: Effect.map(connect(options), device), environment: environment(options) })
+  Layer.succeed(Sessions, {
+    open: Effect.map(connect(options), (connection) => device(connection, options.provider)),
+    environment: environment(options),
+  })
 
 interface Connection {
   readonly ask: <Tag extends Request["_tag"]>(request: RequestOf<Tag>) => Effect.Effect<Answers[Tag], SessionFailed>
@@ -123,7 +128,7 @@ const stop = ({ child, ended }: Started, graceMillis: number): Effect.Effect<voi
     clearTimeout(timer)
   })
 
-const device = ({ ask }: Connection): Device => {
+const device = ({ ask }: Connection, provider: Provider | undefined): Device => {
   let sessions = 0
   return {
     put: (tensors) => ask<"Put">({ _tag: "Put", tensors }),
@@ -137,8 +142,10 @@ const device = ({ ask }: Connection): Device => {
       Effect.acquireRelease(
         Effect.suspend(() => {
           const session = sessions++
-          const model = "bytes" in graph ? graph.bytes : Graph.bytes(graph)
-          const request = { _tag: "Create", session, name: graph.name, model } as const
+          // What others wrote is computed on CPU.
+          const onDevice = provider !== "webgpu" || "bytes" in graph ? undefined : DeviceGraph.of(graph)
+          const model = onDevice !== undefined ? Graph.bytes(onDevice.graph) : modelOf(graph)
+          const request = { _tag: "Create", session, name: graph.name, model, binding: onDevice?.binding } as const
           return Effect.as(ask<"Create">(request), session)
         }),
         // A session is gone with its process.
@@ -152,17 +159,22 @@ const device = ({ ask }: Connection): Device => {
   }
 }
 
-/** Everything a process computes with is fixed once it runs, so one child is asked and its answer remembered. */
-let known: Readonly<Record<string, string>> | undefined
+const modelOf = (graph: Graph.Graph | Model): Uint8Array => ("bytes" in graph ? graph.bytes : Graph.bytes(graph))
+
+/**
+ * Everything a process computes with is fixed once it runs, so for each provider one child is asked and its answer
+ * remembered.
+ */
+const known = new Map<Provider, Readonly<Record<string, string>>>()
 
 const environment = (options: Options): Effect.Effect<Readonly<Record<string, string>>, SessionFailed> =>
-  Effect.suspend(() =>
-    known !== undefined
-      ? Effect.succeed(known)
-      : Effect.scoped(Effect.flatMap(connect(options), ({ ask }) => ask<"Environment">({ _tag: "Environment" }))).pipe(
-          Effect.tap((asked) => Effect.sync(() => (known = asked))),
-        ),
-  )
+  Effect.suspend(() => {
+    const { provider = "cpu" } = options
+    const remembered = known.get(provider)
+    if (remembered !== undefined) return Effect.succeed(remembered)
+    const asking = Effect.flatMap(connect(options), ({ ask }) => ask<"Environment">({ _tag: "Environment" }))
+    return Effect.tap(Effect.scoped(asking), (asked) => Effect.sync(() => known.set(provider, asked)))
+  })
 
 const said = (lastWords: string): string => {
   const lines = lastWords

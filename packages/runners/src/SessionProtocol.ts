@@ -7,6 +7,8 @@
  */
 import type { Problem } from "@thaw/core/Problem"
 import type { Tensor } from "@thaw/onnx/Tensor"
+import type { Binding } from "./DeviceGraph.ts"
+import type { Provider } from "./Onnxruntime.ts"
 
 type Tensors = Readonly<Record<string, Tensor>>
 type Names = Readonly<Record<string, string>>
@@ -22,8 +24,17 @@ export type Request =
   | { readonly _tag: "Digest"; readonly names: ReadonlyArray<string> }
   | { readonly _tag: "Save"; readonly file: string; readonly names: Names; readonly metadata: Names | undefined }
   | { readonly _tag: "PeakBytes" }
-  /** The parent numbers its sessions; `name` is the graph's, for messages. */
-  | { readonly _tag: "Create"; readonly session: number; readonly name: string; readonly model: Uint8Array }
+  /**
+   * The parent numbers its sessions; `name` is the graph's, for messages. With a binding the model is one for the device,
+   * without one it is computed on CPU.
+   */
+  | {
+      readonly _tag: "Create"
+      readonly session: number
+      readonly name: string
+      readonly model: Uint8Array
+      readonly binding: Binding | undefined
+    }
   | {
       readonly _tag: "Run"
       readonly session: number
@@ -70,4 +81,6 @@ export interface Reply {
 export interface ProcessOptions {
   readonly threads?: number
   readonly graphOptimizationLevel?: "all" | "disabled"
+  /** Where graphs are computed; on CPU unless told. */
+  readonly provider?: Provider
 }
