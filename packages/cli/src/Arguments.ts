@@ -15,10 +15,12 @@ export interface Arguments {
   readonly code: Plan.CodeRule
   /** Threads inside one operator; one per physical core when absent. */
   readonly threads: number | undefined
+  readonly runner: RunnerName
 }
 
 /** Names of the runners that exist, for `--runner`. */
-export const runners = ["local"] as const
+export const runners = ["local", "gpu"] as const
+export type RunnerName = (typeof runners)[number]
 
 export const file = Argument.String("file").pipe(Argument.withDescription("The pipeline: a .ts or .js file"))
 
@@ -44,8 +46,8 @@ export const flags = {
     Flag.map((given) => (given._tag === "Some" ? given.value : undefined)),
   ),
   runner: Flag.Literals("runner", runners).pipe(
-    Flag.withDescription("Where steps run"),
-    Flag.withDefault<(typeof runners)[number]>("local"),
+    Flag.withDescription("Where graphs are computed: on the processor (local) or on a GPU by WebGPU (gpu)"),
+    Flag.withDefault<RunnerName>("local"),
   ),
 }
 
@@ -54,6 +56,7 @@ export interface Given {
   readonly set: ReadonlyArray<string>
   readonly strictCode: boolean
   readonly threads: number | undefined
+  readonly runner: RunnerName
 }
 
 /** Checks what the flags' types cannot. */
@@ -69,6 +72,7 @@ export const make = Effect.fnUntraced(function* (given: Given): Effect.fn.Return
     overrides: Object.fromEntries(yield* Effect.forEach(given.set, override)),
     code: given.strictCode ? "key" : "say",
     threads: given.threads,
+    runner: given.runner,
   }
 })
 
@@ -100,6 +104,7 @@ const Recorded = Schema.Struct({
   set: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
   strictCode: Schema.optionalKey(Schema.Boolean),
   threads: Schema.optionalKey(Schema.Int),
+  runner: Schema.optionalKey(Schema.Literals(runners)),
   rerun: Schema.optionalKey(Schema.String),
 })
 
@@ -107,6 +112,7 @@ export const record = (given: Arguments, rerun?: string): Record<string, Schema.
   ...(Object.keys(given.overrides).length > 0 ? { set: given.overrides } : {}),
   ...(given.code === "key" ? { strictCode: true } : {}),
   ...(given.threads === undefined ? {} : { threads: given.threads }),
+  ...(given.runner === "local" ? {} : { runner: given.runner }),
   ...(rerun === undefined ? {} : { rerun }),
 })
 
@@ -122,5 +128,6 @@ export const recall = (run: {
       overrides: recorded.set ?? {},
       code: recorded.strictCode === true ? ("key" as const) : ("say" as const),
       threads: recorded.threads,
+      runner: recorded.runner ?? "local",
     })),
   )

@@ -85,7 +85,7 @@ export const execute = Effect.fnUntraced(function* (
     return Effect.andThen(handle.record(told), renderer.show(told))
   }
   const events = Layer.succeed(RunEvents, { emit })
-  const runner = Services.local(given.threads).pipe(Layer.provideMerge(events))
+  const runner = Services.runner(given).pipe(Layer.provideMerge(events))
   return yield* follow(request, handle, startedAt).pipe(
     Effect.map((finished): Finished => ({ ...finished, phases: phases.measured() })),
     Effect.provide(runner),

@@ -8,6 +8,7 @@ import { RunEvents } from "@thaw/core/RunEvent"
 import type { Runner } from "@thaw/core/Runner"
 import type { Sessions } from "@thaw/onnx/Session"
 import { Effect, Layer } from "effect"
+import type { Arguments, RunnerName } from "./Arguments.ts"
 import type { HomeUnusable } from "./Errors.ts"
 import * as Home from "./Home.ts"
 
@@ -27,14 +28,26 @@ export const reading = (
 ): Layer.Layer<ArtifactStore | Journal.Journal, ArtifactBroken | JournalBroken | HomeUnusable> =>
   existsSync(home) ? layer(home) : Layer.merge(Store.memory, Journal.memory)
 
-/** Where steps run: here. Loaded when needed. */
-export const local = (threads: number | undefined): Layer.Layer<Runner | Sessions, never, RunEvents> =>
+/** Where steps run. Loaded when needed. */
+export const runner = ({
+  runner,
+  threads,
+}: Pick<Arguments, "runner" | "threads">): Layer.Layer<Runner | Sessions, never, RunEvents> =>
   Layer.unwrap(
-    Effect.map(
-      Effect.promise(() => import("@thaw/runners/LocalRunner")),
-      (LocalRunner) => LocalRunner.layer(threads === undefined ? {} : { threads }),
-    ),
+    Effect.map(Effect.promise(runners[runner]), ({ layer }) => layer(threads === undefined ? {} : { threads })),
   )
+
+interface RunnerModule {
+  readonly layer: (options: { readonly threads?: number }) => Layer.Layer<Runner | Sessions, never, RunEvents>
+}
+
+const runners: Readonly<Record<RunnerName, () => Promise<RunnerModule>>> = {
+  local: () => import("@thaw/runners/LocalRunner"),
+  gpu: () => import("@thaw/runners/GpuRunner"),
+}
+
+/** Here, on every core. */
+export const local = runner({ runner: "local", threads: undefined })
 
 /** Where nobody listens. */
 export const silent: Layer.Layer<RunEvents> = Layer.succeed(RunEvents, { emit: () => Effect.void })

@@ -20,10 +20,10 @@ export const handle = Effect.fnUntraced(function* () {
   const home = Home.of(process.cwd())
   const machine = Provenance.machine()
   const environment = yield* Effect.flatMap(Sessions, (sessions) => sessions.environment).pipe(
-    Effect.provide(Services.local(undefined).pipe(Layer.provide(Services.silent))),
+    Effect.provide(Services.local.pipe(Layer.provide(Services.silent))),
     Effect.result,
   )
-  const providers = yield* Providers.all
+  const providers = yield* Providers.all()
   const store = yield* Effect.promise(() => folderSize(path.join(home, "store")))
 
   const rows: ReadonlyArray<readonly [string, string]> = [
@@ -31,10 +31,7 @@ export const handle = Effect.fnUntraced(function* () {
     ["machine", `${machine["platform"]} ${machine["architecture"]}, ${machine["processor"]}`],
     ["threads", `${os.availableParallelism()} available`],
     ["memory", `${Figures.bytes(os.freemem())} free of ${Figures.bytes(os.totalmem())}`],
-    ...providers.map(({ provider, problem }): readonly [string, string] => [
-      provider,
-      problem === undefined ? palette.good("available") : `${palette.warn("not available")}: ${Ansi.tame(problem)}`,
-    ]),
+    ...providers.map((each): readonly [string, string] => [each.provider, availability(each, palette)]),
     ...(environment._tag === "Success"
       ? [
           ["instruction set", environment.success["instructionSet"] ?? "unknown"] as const,
@@ -52,6 +49,13 @@ export const handle = Effect.fnUntraced(function* () {
   process.stdout.write(`${table.join("\n")}\n`)
   if (environment._tag === "Failure") return yield* environment.failure
 })
+
+const availability = (each: Providers.Availability, palette: Ansi.Palette): string => {
+  if (each.problem !== undefined) {
+    return `${palette.warn("not available")}: ${Ansi.tame(each.problem)}. ${Providers.advice(each)}`.trimEnd()
+  }
+  return `${palette.good("available")}${each.provider === "webgpu" ? ", for --runner gpu" : ""}`
+}
 
 const place = (folder: string, sizeBytes: number): string =>
   existsSync(folder) ? `${folder}, ${Figures.bytes(sizeBytes)}` : `${folder}, nothing there yet`

@@ -24,7 +24,7 @@ const make = Effect.fnUntraced(function* (given: Given) {
   const told = yield* Arguments.make(given)
   const loaded = yield* PipelineFile.load(given.file)
   const { dag, setting } = yield* Planning.prepare(loaded, told)
-  const services = Services.local(told.threads).pipe(
+  const services = Services.runner(told).pipe(
     Layer.provide(Services.silent),
     Layer.merge(Services.reading(Home.of(loaded.folder))),
   )

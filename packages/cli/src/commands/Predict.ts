@@ -18,7 +18,7 @@ export const handle = Effect.fnUntraced(function* ({ folder, text, json }: Given
   yield* check(folder)
   const Predict = yield* Effect.promise(() => import("@thaw/steps/Predict"))
   const answers = yield* Predict.texts({ folder, texts: text }).pipe(
-    Effect.provide(Services.local(undefined).pipe(Layer.provide(Services.silent))),
+    Effect.provide(Services.local.pipe(Layer.provide(Services.silent))),
   )
   const palette = Ansi.paletteOf(process.stdout)
   const lines = json

@@ -29,7 +29,7 @@ export const handle = Effect.fnUntraced(function* (given: Given) {
     try: () => Dag.find(dag, given.step),
     catch: (cause) => cause as PipelineInvalid,
   })
-  const services = Services.local(told.threads).pipe(
+  const services = Services.runner(told).pipe(
     Layer.provide(Services.silent),
     Layer.merge(Services.reading(Home.of(loaded.folder))),
   )
