@@ -183,7 +183,7 @@ describe("thaw doctor", () => {
     expect(stdout).toMatch(/^node +\d+\.\d+\.\d+$/m)
     expect(stdout).toMatch(/^onnxruntime +\d+\.\d+\.\d+$/m)
     expect(stdout).toMatch(/^cpu +available$/m)
-    expect(stdout).toMatch(/^webgpu +(available|not available: .+)$/m)
+    expect(stdout).toMatch(/^webgpu +(available, for --runner gpu|not available: .+)$/m)
     expect(stdout).toMatch(/^arithmetic +[0-9a-f]{64}$/m)
     expect(stdout).toMatch(/^store +.*\.thaw, nothing there yet$/m)
   })
@@ -229,7 +229,7 @@ describe("the command line", () => {
     [["run", "triage.ts", "more"], 'expected no more arguments, got "more".'],
     [["run", "triage.ts", "--seed", "x"], 'expected --seed to be an integer, got "x".'],
     [["run", "triage.ts", "--seed", "-1"], "--seed: expected an integer from 0 to 4294967295, got -1."],
-    [["run", "triage.ts", "--runner", "lcal"], 'expected --runner to be "local", got "lcal".'],
+    [["run", "triage.ts", "--runner", "lcal"], 'expected --runner to be "local" | "gpu", got "lcal".'],
     [["run", "triage.ts", "--set", "updates"], '--set: expected step.parameter=json, got "updates".'],
     [
       ["run", "triage.ts", "--set", "a.b=c"],

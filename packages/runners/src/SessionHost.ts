@@ -38,7 +38,7 @@ interface Live {
 
 type Handlers = { readonly [Tag in Request["_tag"]]: (request: RequestOf<Tag>) => Answers[Tag] | Promise<Answers[Tag]> }
 
-/** Residents, where they lie, and which session made them where it matters. */
+/** Residents, where they lie, and on a device which session made them. */
 interface Kept {
   readonly residents: Residents.Residents
   readonly memory: Memory.Memory
@@ -198,7 +198,7 @@ const run = async (
   const results = await attempt(where, "inputs that the graph can be run with", () => native.run(given, wanted))
   for (const [output, residentName] of Object.entries(keep)) {
     const result = results[output]!
-    if (live.memory === memory) makers.set(result, live)
+    if (binding !== undefined) makers.set(result, live)
     residents.set(residentName, live.memory === memory ? result : await memory.place(Onnxruntime.fromNative(result)))
   }
   const fetched = await forEach(fetch, (output) => [output, live.memory.read(results[output]!)])
