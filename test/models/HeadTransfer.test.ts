@@ -123,9 +123,7 @@ describe("a head that starts from another", () => {
 
   it("answers the same number in another measure", async () => {
     const number = (center: number, scale: number): Checkpoint.Head => ({
-      ...Head.regression({ pooling: "mean" }),
-      center,
-      scale,
+      ...Head.regression({ pooling: "mean", center, scale }),
       labels: [],
     })
     const made = Checkpoints.make("bert", { heads: { from: number(10, 4), to: number(-3, 0.5) }, deviation: 1 })

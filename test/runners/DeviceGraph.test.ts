@@ -109,7 +109,7 @@ describe("a graph for the device", () => {
   })
 })
 
-describe.skipIf(WebGpu.problem !== undefined)(WebGpu.title("on the device"), () => {
+describe.skipIf(WebGpu.problem !== undefined)(`on the device${WebGpu.skipped}`, () => {
   /** All outputs of each graph. A node that is left to the processor is an error of its session. */
   const evaluate = (graphs: ReadonlyArray<{ readonly graph: Graph.Graph; readonly feeds: Tensors }>) =>
     Effect.gen(function* () {

@@ -82,7 +82,7 @@ describe("every graph of training", () => {
   })
 })
 
-describe.skipIf(WebGpu.problem !== undefined)(WebGpu.title("50 updates of two tasks, one of them of tokens"), () => {
+describe.skipIf(WebGpu.problem !== undefined)(`50 updates of two tasks, one of them of tokens${WebGpu.skipped}`, () => {
   it.each(["nothing", "belowBlock1", "backbone"] as const)(
     "have PyTorch's losses, norms and weights with frozen: %s",
     async (variant) => {
@@ -151,7 +151,7 @@ const evaluate = (sessions: Layer.Layer<Sessions>, graph: Graph.Graph, feeds: Te
     return yield* session.run({ feeds: Golden.fed(graph, feeds), fetch: graph.outputs.map(({ name }) => name) })
   }).pipe(Effect.scoped, Effect.provide(sessions), Effect.runPromise)
 
-describe.skipIf(WebGpu.problem !== undefined)(WebGpu.title("on the device"), () => {
+describe.skipIf(WebGpu.problem !== undefined)(`on the device${WebGpu.skipped}`, () => {
   it(
     "masks of dropout are the processor's, to the bit",
     async () => {

@@ -19,5 +19,5 @@ export const problem = await Effect.runPromise(
   Effect.map(Providers.all(120_000), (all) => all.find(({ provider }) => provider === "webgpu")!.problem),
 )
 
-/** Tests that need it are skipped with the reason in their name. */
-export const title = (name: string): string => (problem === undefined ? name : `${name} (skipped: ${problem})`)
+/** What stands behind the names of tests that need it and are skipped. */
+export const skipped = problem === undefined ? "" : ` (skipped: ${problem})`

@@ -33,7 +33,7 @@ const sessionProcesses = (): ReadonlyArray<number> =>
       .map(Number),
   )
 
-describe.skipIf(WebGpu.problem !== undefined)(WebGpu.title("a pipeline on the device"), () => {
+describe.skipIf(WebGpu.problem !== undefined)(`a pipeline on the device${WebGpu.skipped}`, () => {
   it("trains anew what the processor has trained, with the same losses and scores", async () => {
     const home = newHome()
     const outputs = { trained: Corpus.trained({ epochs: 1, dropout: { hidden: 0.1, attention: 0.1, head: 0.1 } }) }

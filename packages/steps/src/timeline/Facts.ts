@@ -45,7 +45,7 @@ export const of = (dataset: Dataset.Dataset): Facts => {
   return {
     tasks: byTask((at) => ({
       examples: counts[at]![at]!,
-      words: lengths[at]!.slice(0, counts[at]![at]!),
+      words: lengths[at]!.slice(0, counts[at]![at]),
       labels: different[at]!.size,
     })),
     together: byTask((at) => byTask((other) => counts[at]![other]!)),
