@@ -32,10 +32,14 @@ const saved = {
 } as const satisfies Readonly<Record<Golden.FamilyName, ReadonlyArray<string>>>
 
 /** A checkpoint whose numbers do not matter. */
-const random = (family: Golden.FamilyName, targets: ReadonlyArray<Lora.Target>): Checkpoint.Checkpoint => {
+const random = (
+  family: Golden.FamilyName,
+  targets: ReadonlyArray<Lora.Target>,
+  heads: Checkpoint.Checkpoint["heads"] = { topic: Golden.heads["topic"]! },
+): Checkpoint.Checkpoint => {
   const lora = { ...GoldenLora.settings, targets: targets as unknown as Lora.Settings["targets"] }
   const given = GoldenLora.checkpointOf({}, { ...Golden.configOf(family), lora })
-  const checkpoint = { ...given, heads: { topic: Golden.heads["topic"]! } }
+  const checkpoint = { ...given, heads }
   const parameters = Checkpoint.parameters(checkpoint)
   const named = parameters.map((each) => [each.name, Parameter.initialise(each, Seed.make(1))] as const)
   return { ...checkpoint, weights: Artifact.bytes(Safetensors.encode(Object.fromEntries(named))) }
@@ -140,6 +144,25 @@ describe("adapters in PEFT's form", () => {
     )
     expect(await message("cls", "mean")).toMatch(/expected a head over the mean, .*, got one over the first token\./)
   })
+
+  it.each(["bert", "roberta"] as const)(
+    "have a head for numbers answer in the measure of the scores: %s",
+    async (family) => {
+      const stars = { kind: "regression", pooling: "cls", center: 30, scale: 12, labels: [] } as const
+      const given = random(family, ["query"], { stars })
+      const own = await Effect.runPromise(Checkpoint.tensors(given))
+      const { tensors } = await folder(given)
+      const [dense, last] =
+        family === "bert" ? ["pooler.dense", "classifier"] : ["classifier.dense", "classifier.out_proj"]
+      const numbers = (of: Safetensors.Tensors, name: string) => Tensor.numbers(of[name]!)
+      const saved = (module: string, part: string) =>
+        numbers(tensors, `base_model.model.${family === "bert" && module === dense ? "bert." : ""}${module}.${part}`)
+      const kept = (module: string, part: string) => numbers(own, `head.stars.${module}.${part}`)
+      expect(saved(dense!, "weight")).toEqual(kept(dense!, "weight"))
+      expect(saved(last!, "weight")).toEqual(kept(last!, "weight").map((number) => Math.fround(12 * number)))
+      expect(saved(last!, "bias")).toEqual(kept(last!, "bias").map((number) => Math.fround(12 * number + 30)))
+    },
+  )
 
   it("are read back as they were written", async () => {
     const given = await Effect.runPromise(Peft.of(await trained(), "topic"))
