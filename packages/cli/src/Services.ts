@@ -30,11 +30,11 @@ export const reading = (
 
 /** Where steps run. Loaded when needed. */
 export const runner = ({
-  runner,
+  runner: name,
   threads,
 }: Pick<Arguments, "runner" | "threads">): Layer.Layer<Runner | Sessions, never, RunEvents> =>
   Layer.unwrap(
-    Effect.map(Effect.promise(runners[runner]), ({ layer }) => layer(threads === undefined ? {} : { threads })),
+    Effect.map(Effect.promise(runners[name]), ({ layer }) => layer(threads === undefined ? {} : { threads })),
   )
 
 interface RunnerModule {

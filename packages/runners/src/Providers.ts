@@ -16,7 +16,7 @@ export interface Availability {
 const providers: ReadonlyArray<Provider> = ["cpu", "webgpu", "cuda"]
 
 /** A first session on a GPU may compile for seconds. */
-const patienceMillis = 30_000
+const patienceMillis = 60_000
 
 /**
  * In a fixed order.

@@ -52,7 +52,7 @@ export const handle = Effect.fnUntraced(function* () {
 
 const availability = (each: Providers.Availability, palette: Ansi.Palette): string => {
   if (each.problem !== undefined) {
-    return `${palette.warn("not available")}: ${Ansi.tame(each.problem)}. ${Providers.advice(each)}`.trimEnd()
+    return `${palette.warn("not available")}: ${Ansi.tame(each.problem).replace(/\.$/, "")}. ${Providers.advice(each)}`.trimEnd()
   }
   return `${palette.good("available")}${each.provider === "webgpu" ? ", for --runner gpu" : ""}`
 }
