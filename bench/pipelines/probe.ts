@@ -1,11 +1,11 @@
 /**
- * What the pre-training of the shipped encoder is worth: 77 intents of bank customers and the sentiment of film reviews,
- * answered from thaw-mini and from the same encoder at random. Frozen with all training rows, frozen with 300, trained with
+ * What `pipelines/pretrain.ts` is worth, whose result this takes: 77 intents of bank customers and the sentiment of film
+ * reviews, answered from its encoder and from the same encoder at random. Frozen with all training rows, frozen with 300, trained with
  * 300, 5 seeds each; `probe/Probe.ts` says what differs and what does not.
  *
  *     npx -y pnpm@12 thaw run bench/pipelines/probe.ts --threads 2
  *
- * Results are kept, so a run that was stopped goes on. docs/comparisons/thaw-mini.md shows and judges the tables.
+ * Results are kept, so a run that was stopped goes on. docs/comparisons/pretraining.md shows and judges the tables.
  */
 import { Pipeline } from "@thaw/core"
 import { Encoder } from "@thaw/models"
@@ -34,7 +34,7 @@ const sentiment = Split.stratified({ examples: load(moods, "sentiment"), validat
 const seeds = [1, 2, 3, 4, 5] as const
 
 const { frozen, frozenFew, trainedFew } = Probe.make({
-  encoder: Encoder.fromFolder({ path: "../../models/thaw-mini" }),
+  encoder: Encoder.fromFolder({ path: "../../.thaw/outputs/pretrain/encoder" }),
   tasks: { intent, sentiment },
   seeds,
   few: 300,
