@@ -1,6 +1,7 @@
 /** Answers for texts from a folder that a pipeline saved: all tasks in one pass of the encoder. */
 import { existsSync } from "node:fs"
 import * as path from "node:path"
+import * as Head from "@thaw/models/Head"
 import * as Tokenizer from "@thaw/models/Tokenizer"
 import * as Words from "@thaw/models/Words"
 import type { SessionFailed } from "@thaw/onnx/Errors"
@@ -73,23 +74,47 @@ const answerer = Effect.fnUntraced(function* (folder: string) {
   return yield* has("onnx") ? FromExport.task(folder) : FromCheckpoint.read(folder)
 })
 
+/**
+ * A task is asked with the tokens it learned from: tags with those of words, all else with those of the text as it is.
+ * WordPiece makes the same of both, byte-level BPE and Unigram do not; then it takes a second pass.
+ */
 const opened = ({ heads, encoding: { tokenizer, limit }, open }: Answerer) =>
   Effect.map(open, (answering): Predictor => {
     const tasks = Object.keys(heads)
+    const ofWords = tasks.filter((task) => Head.traits[heads[task]!.kind].unit === "token")
+    const ofTexts = tasks.filter((task) => !ofWords.includes(task))
     return Effect.fnUntraced(function* (given) {
       const sentences = given.map((text) => ({ text, words: Words.of(text) }))
-      const examples = sentences.map(({ words }, at): Batch.EncodedExample => {
-        const spelled = words.map((word) => word.text)
-        return { id: String(at), encoding: Tokenizer.encodeWords(tokenizer, spelled, limit), classes: {}, tags: {} }
-      })
-      const scores = yield* Inference.logits(answering, examples, tasks)
+      const examplesOf = (encoded: (sentence: (typeof sentences)[number]) => Tokenizer.Encoded) =>
+        sentences.map((each, at): Batch.EncodedExample => ({
+          id: String(at),
+          encoding: encoded(each),
+          classes: {},
+          tags: {},
+        }))
+      const spelled = examplesOf(({ words }) =>
+        Tokenizer.encodeWords(
+          tokenizer,
+          words.map((word) => word.text),
+          limit,
+        ),
+      )
+      const whole = examplesOf(({ text }) => Tokenizer.encode(tokenizer, text, limit))
+      const areSame = spelled.every(({ encoding }, at) => encoding.ids.join() === whole[at]!.encoding.ids.join())
+      const passes = areSame
+        ? [[spelled, tasks] as const]
+        : [[spelled, ofWords] as const, [whole, ofTexts] as const].filter(([, asked]) => asked.length > 0)
+      const scores = yield* Effect.forEach(passes, ([examples, asked]) => Inference.logits(answering, examples, asked))
       return sentences.map(({ text, words }, at): Answered => {
-        const asked = { text, words, encoding: examples[at]!.encoding }
-        const answer = (task: string): Answer => {
-          const head = heads[task]!
-          return Outcomes.of(head).answer(head, asked, scores[at]![task]!)
-        }
-        return { text, tasks: Object.fromEntries(tasks.map((task) => [task, answer(task)])) }
+        const answers = passes.flatMap(([examples, asked], pass) =>
+          asked.map((task): readonly [string, Answer] => {
+            const head = heads[task]!
+            const { encoding } = examples[at]!
+            return [task, Outcomes.of(head).answer(head, { text, words, encoding }, scores[pass]![at]![task]!)]
+          }),
+        )
+        const byTask = new Map(answers)
+        return { text, tasks: Object.fromEntries(tasks.map((task) => [task, byTask.get(task)!])) }
       })
     })
   })
