@@ -84,13 +84,9 @@ export interface Named {
 }
 
 /** Names here and there. */
-export const named = (
-  { labels, ...kind }: Checkpoint.Head,
-  task: string,
-  config: EncoderConfig,
-): ReadonlyArray<Named> => {
+export const named = (head: Checkpoint.Head, task: string, config: EncoderConfig): ReadonlyArray<Named> => {
   const group = Group.head(task)
-  return Head.network(kind, task, labels.length, config).parameters.map(({ name, shape }) => {
+  return Head.networkOf(head, task, config).parameters.map(({ name, shape }) => {
     const local = name.slice(group.length + 1)
     return { name, upstream: Family.broughtName(config.family, local) ?? local, shape }
   })

@@ -74,6 +74,16 @@ const answerer = Effect.fnUntraced(function* (folder: string) {
   return yield* has("onnx") ? FromExport.task(folder) : FromCheckpoint.read(folder)
 })
 
+/** A text, and the words that it is cut into. */
+interface Sentence {
+  readonly text: string
+  readonly words: ReadonlyArray<Words.Word>
+}
+
+/** Whether all forms of the examples have the same tokens. */
+const areSame = ([first, ...others]: ReadonlyArray<ReadonlyArray<Batch.EncodedExample>>): boolean =>
+  others.every((other) => other.every(({ encoding }, at) => encoding.ids.join() === first![at]!.encoding.ids.join()))
+
 /**
  * A task is asked with the tokens it learned from: tags with those of words, all else with those of the text as it is.
  * WordPiece makes the same of both, byte-level BPE and Unigram do not; then it takes a second pass.
@@ -81,32 +91,35 @@ const answerer = Effect.fnUntraced(function* (folder: string) {
 const opened = ({ heads, encoding: { tokenizer, limit }, open }: Answerer) =>
   Effect.map(open, (answering): Predictor => {
     const tasks = Object.keys(heads)
-    const ofWords = tasks.filter((task) => Head.traits[heads[task]!.kind].unit === "token")
-    const ofTexts = tasks.filter((task) => !ofWords.includes(task))
+    const isOfWords = (task: string) => Head.traits[heads[task]!.kind].unit === "token"
+    const spelled = ({ words }: Sentence) =>
+      Tokenizer.encodeWords(
+        tokenizer,
+        words.map((word) => word.text),
+        limit,
+      )
+    const whole = ({ text }: Sentence) => Tokenizer.encode(tokenizer, text, limit)
+    const forms = [
+      { encoded: spelled, asked: tasks.filter(isOfWords) },
+      { encoded: whole, asked: tasks.filter((task) => !isOfWords(task)) },
+    ].filter(({ asked }) => asked.length > 0)
     return Effect.fnUntraced(function* (given) {
-      const sentences = given.map((text) => ({ text, words: Words.of(text) }))
-      const examplesOf = (encoded: (sentence: (typeof sentences)[number]) => Tokenizer.Encoded) =>
-        sentences.map((each, at): Batch.EncodedExample => ({
+      const sentences = given.map((text): Sentence => ({ text, words: Words.of(text) }))
+      const apart = forms.map(({ encoded, asked }) => ({
+        asked,
+        examples: sentences.map((each, at): Batch.EncodedExample => ({
           id: String(at),
           encoding: encoded(each),
           classes: {},
           tags: {},
-        }))
-      const spelled = examplesOf(({ words }) =>
-        Tokenizer.encodeWords(
-          tokenizer,
-          words.map((word) => word.text),
-          limit,
-        ),
+        })),
+      }))
+      const passes = areSame(apart.map(({ examples }) => examples)) ? [{ ...apart[0]!, asked: tasks }] : apart
+      const scores = yield* Effect.forEach(passes, ({ examples, asked }) =>
+        Inference.logits(answering, examples, asked),
       )
-      const whole = examplesOf(({ text }) => Tokenizer.encode(tokenizer, text, limit))
-      const areSame = spelled.every(({ encoding }, at) => encoding.ids.join() === whole[at]!.encoding.ids.join())
-      const passes = areSame
-        ? [[spelled, tasks] as const]
-        : [[spelled, ofWords] as const, [whole, ofTexts] as const].filter(([, asked]) => asked.length > 0)
-      const scores = yield* Effect.forEach(passes, ([examples, asked]) => Inference.logits(answering, examples, asked))
       return sentences.map(({ text, words }, at): Answered => {
-        const answers = passes.flatMap(([examples, asked], pass) =>
+        const answers = passes.flatMap(({ examples, asked }, pass) =>
           asked.map((task): readonly [string, Answer] => {
             const head = heads[task]!
             const { encoding } = examples[at]!

@@ -6,6 +6,7 @@ import * as Group from "@thaw/models/Group"
 import * as Head from "@thaw/models/Head"
 import * as MaskedHead from "@thaw/models/MaskedHead"
 import * as Network from "@thaw/models/Network"
+import * as UpstreamHead from "@thaw/models/UpstreamHead"
 import * as Safetensors from "@thaw/onnx/Safetensors"
 import type { Parts } from "./OnnxFile.ts"
 
@@ -50,11 +51,7 @@ export const masked = (parts: Parts, name: string, precision?: Safetensors.Preci
 
 /** The encoder, and a head whose form is the family's own. */
 export const task = ({ config, heads, tensors }: Parts, name: string): Artifact.Content => {
-  const group = Group.head(name)
-  const head = Head.networkOf(heads[name]!, name, config).parameters.map((parameter): Renamed[number] => {
-    const local = parameter.name.slice(group.length + 1)
-    return [parameter.name, Family.broughtName(config.family, local) ?? local]
-  })
+  const head = UpstreamHead.named(heads[name]!, name, config).map((each): Renamed[number] => [each.name, each.upstream])
   const own = Head.ownTensors(heads[name]!, name, config, tensors)
   return file(own, [...ofEncoder(config).map((own): Renamed[number] => [own, own]), ...head])
 }
